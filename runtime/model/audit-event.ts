@@ -1,0 +1,51 @@
+// What the audit log records: one flat object an event, free of secrets and of file paths of the host.
+
+export interface AuditEvent {
+  /** What happened or is about to: `run.accepted`, `lease.intended`, `deny`, … */
+  type: AuditType;
+  runId?: string;
+  job?: string;
+  leaseId?: string;
+  capability?: string;
+  /** A stable code: a denial's, an error's. */
+  code?: string;
+  /** What it was about, escaped and cut: a URL without its query, a path in the run's own tree, an issuer's name. */
+  target?: string;
+  detail?: string;
+}
+
+export type AuditType =
+  | "start"
+  | "stop"
+  | "run.accepted"
+  | "run.refused"
+  | "run.skipped"
+  | "run.launched"
+  | "run.ended"
+  | "run.lost"
+  | "lease.intended"
+  | "lease.issued"
+  | "lease.failed"
+  | "lease.revoking"
+  | "lease.revoked"
+  | "lease.unconfirmed"
+  | "allow"
+  | "deny"
+  | "alert";
+
+/** An event in its place in the chain. */
+export interface AuditEntry {
+  /** From 1, without gaps. */
+  seq: number;
+  /** ISO 8601, UTC. */
+  at: string;
+  event: AuditEvent;
+  /** Keyed digest over the previous entry's and this one's, hex. */
+  mac: string;
+}
+
+/** The last entry as it was when it was written, kept apart from the entries, so that a cut tail shows. */
+export interface AuditHead {
+  seq: number;
+  mac: string;
+}

@@ -1,0 +1,112 @@
+// A run: one execution of one job. Its states, and how each is left:
+//
+//   accepted   durable, promised to whoever asked   → running · refused · lost
+//   running    an executor has it                    → succeeded · failed · limit · killed · lost
+//   the others are final. `lost` is what recovery writes for a run that an earlier process left unfinished.
+import type { RunId } from "./ids.ts";
+import type { LeaseState } from "./lease.ts";
+import type { Limits } from "./limits.ts";
+
+export type RunState = "accepted" | "running" | "succeeded" | "failed" | "limit" | "refused" | "killed" | "lost";
+export const finalRunStates: readonly RunState[] = ["succeeded", "failed", "limit", "refused", "killed", "lost"];
+
+/** What started the run. */
+export type Trigger =
+  | { kind: "run" }
+  | { kind: "submit"; key?: string }
+  | { kind: "schedule"; slot: string }
+  | { kind: "test" };
+
+/** Ended by a limit: the truthful reason. */
+export type LimitCode = "timeout" | "cpu" | "memory" | "output" | "logs" | "calls";
+
+export interface Usage {
+  cpuMs: number;
+  wallMs: number;
+  memoryBytesPeak: number;
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
+  filesWritten: number;
+}
+
+export interface Denial {
+  capability: string;
+  code: string;
+  message: string;
+  /** What was asked for, escaped and cut. */
+  target: string;
+}
+
+export interface Output {
+  /** Path below /output. */
+  path: string;
+  bytes: number;
+  sha256: string;
+}
+
+export type Confirmation = "confirmed" | "unconfirmed" | "none";
+
+export interface Teardown {
+  isolate: Confirmation;
+  process: Confirmation;
+  directory: Confirmation;
+  sockets: Confirmation;
+  lease: Confirmation;
+}
+
+/** One wall around the executor, armed or not. */
+export interface Layer {
+  name: string;
+  armed: boolean;
+  /** How it is armed, or what is missing. */
+  detail: string;
+  /** The command that would arm it. */
+  hint?: string;
+}
+
+/** The run record: part of the outside contract. Times are ISO 8601, UTC. */
+export interface RunRecord {
+  id: RunId;
+  job: string;
+  trigger: Trigger;
+  state: RunState;
+  result: unknown;
+  error: { code: string; message: string; stack?: string } | null;
+  acceptedAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+  bundle: { digest: string } | null;
+  limits: Limits;
+  usage: Usage;
+  lease: {
+    id: string;
+    issuer: string;
+    state: LeaseState;
+    issuedAt: string | null;
+    revokedAt: string | null;
+    proof: string | null;
+  } | null;
+  denials: Denial[];
+  outputs: Output[];
+  teardown: Teardown;
+  layers: Layer[];
+}
+
+export const noUsage: Usage = {
+  cpuMs: 0,
+  wallMs: 0,
+  memoryBytesPeak: 0,
+  requests: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  filesWritten: 0,
+};
+
+export const nothingToTearDown: Teardown = {
+  isolate: "none",
+  process: "none",
+  directory: "none",
+  sockets: "none",
+  lease: "none",
+};

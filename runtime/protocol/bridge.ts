@@ -1,0 +1,93 @@
+// All that a guest may call, and nothing else: the wire between ring 1 and ring 3.
+//
+//   operation          arguments                                     bytes up   answer                                 bytes down
+//   files.read         path                                          –          –                                      the file
+//   files.write        path, mode                                    content    –                                      –
+//   files.list         path                                          –          [{name, kind}]                         –
+//   files.stat         path                                          –          {kind, bytes, modifiedAtMs} or null    –
+//   files.mkdir        path                                          –          –                                      –
+//   files.remove       path                                          –          –                                      –
+//   http.request       url, method, headers, redirect, hasBody       body       {status, statusText, headers, url,     body
+//                                                                                redirected}
+//   http.abort         call                                          –          –                                      –
+//   credential.fetch   –                                             –          {value, expiresAt}                     –
+//   credential.query   sql, params                                   –          –                                      {columns, rows} as JSON
+//   log.write          level, text                                   –          no answer                              –
+//   timer.set          timer, delayMs                                –          an answer when it is due (test kit)    –
+//   timer.clear        timer                                         –          no answer (test kit)                   –
+//
+// A call is {id, op, args} and bytes; its answer is {id, ok: true, value} and bytes, or {id, ok: false, error: {code, message}}.
+// What comes up is hostile until `decodeCall` has returned it.
+import { z } from "zod";
+
+/** Longest path that a guest may name, UTF-16 units: Linux's PATH_MAX. */
+export const pathCharsMax = 4_096;
+/** Longest URL: what common servers take at most. */
+export const urlCharsMax = 8_192;
+/** Header fields of one request. */
+export const headerFieldsMax = 128;
+/** Longest SQL text. */
+export const sqlCharsMax = 65_536;
+/** Longest piece of text in one log call; the guest cuts longer lines itself. */
+export const logCharsMax = 65_536;
+/** Parameters of one query. */
+export const queryParamsMax = 256;
+
+const path = z.string().max(pathCharsMax);
+const timer = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
+
+const operations = {
+  "files.read": z.strictObject({ path }),
+  "files.write": z.strictObject({ path, mode: z.enum(["replace", "append"]) }),
+  "files.list": z.strictObject({ path }),
+  "files.stat": z.strictObject({ path }),
+  "files.mkdir": z.strictObject({ path }),
+  "files.remove": z.strictObject({ path }),
+  "http.request": z.strictObject({
+    url: z.string().max(urlCharsMax),
+    method: z.string().max(32),
+    headers: z.array(z.tuple([z.string().max(256), z.string().max(16_384)])).max(headerFieldsMax),
+    redirect: z.enum(["follow", "manual", "error"]),
+    hasBody: z.boolean(),
+  }),
+  "http.abort": z.strictObject({ call: z.int().min(1) }),
+  "credential.fetch": z.strictObject({}),
+  "credential.query": z.strictObject({
+    sql: z.string().min(1).max(sqlCharsMax),
+    params: z.array(z.union([z.string().max(65_536), z.number(), z.boolean(), z.null()])).max(queryParamsMax),
+  }),
+  "log.write": z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]), text: z.string().max(logCharsMax) }),
+  "timer.set": z.strictObject({ timer, delayMs: z.number().min(0).max(2_147_483_647) }),
+  "timer.clear": z.strictObject({ timer }),
+} as const;
+
+export type OperationName = keyof typeof operations;
+export type Arguments<Name extends OperationName> = z.infer<(typeof operations)[Name]>;
+
+export type Call = { [Name in OperationName]: { id: number; op: Name; args: Arguments<Name> } }[OperationName];
+
+export const operationNames = Object.keys(operations) as OperationName[];
+
+export type DecodedCall = { ok: true; call: Call } | { ok: false; id: number | null; message: string };
+
+/** A call as it came up the pipe. The message of a refusal names the operation and the argument, never a value. */
+export function decodeCall(header: { readonly [key: string]: unknown }): DecodedCall {
+  const { id, op, args } = header;
+  if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 1)
+    return { ok: false, id: null, message: "call without an id" };
+  if (typeof op !== "string" || !Object.hasOwn(operations, op)) return { ok: false, id, message: "no such operation" };
+  const parsed = operations[op as OperationName].safeParse(args);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    return { ok: false, id, message: `${op}: ${issue?.path.join(".") || "arguments"}: ${issue?.message ?? "invalid"}` };
+  }
+  return { ok: true, call: { id, op, args: parsed.data } as Call };
+}
+
+/** Codes that a guest may meet from the bridge itself; capabilities add theirs. */
+export type BridgeErrorCode = "call_invalid" | "ended" | "internal" | "busy";
+
+export interface GuestError {
+  code: string;
+  message: string;
+}

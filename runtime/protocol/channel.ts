@@ -1,0 +1,83 @@
+// The wire between supervisor and executor: frames (frame.ts) on one socket pair, descriptor 3 of the executor.
+//
+//   down   launch   {job, input, runMs, clock}   body: the bundle     once, to a ready executor
+//          reply    {id, ok, value | error}      body: bytes          answers a call
+//          signal   {reason}                                          aborts the job's `signal`
+//   up     ready    {v8, node}                                        isolate made, globals in place
+//          call     {id, op, args}               body: bytes          see bridge.ts
+//          done     {}                           body: result, JSON   the job's promise was fulfilled
+//          failed   {name, message, stack, kind}                      it was rejected, or the bundle didn't evaluate
+import { z } from "zod";
+import type { Frame } from "./frame.ts";
+
+/** How the guest's clock runs. `host`: time stands still until the supervisor moves it (test kit). */
+export type GuestClock = { mode: "real" } | { mode: "host"; nowMs: number };
+
+export interface LaunchHeader {
+  type: "launch";
+  /** The run's id, the job's name: for the job's own eyes. */
+  runId: string;
+  job: string;
+  /** JSON text. */
+  input: string;
+  /** Wall time that the run has, ms: the executor ends itself soon after, should the supervisor be gone. */
+  runMs: number;
+  resultBytesMax: number;
+  clock: GuestClock;
+}
+
+export interface ReplyHeader {
+  type: "reply";
+  id: number;
+  ok: boolean;
+  value?: unknown;
+  error?: { code: string; message: string };
+  /** With a host clock: the guest's time from now on, ms since the epoch. */
+  nowMs?: number;
+}
+
+/** What kind of failure: the job's own error, a result that is no JSON or too large, or a module without a job. */
+export type FailureKind = "threw" | "output" | "shape" | "memory" | "timeout";
+
+export interface JobFailure {
+  name: string;
+  message: string;
+  /** As V8 wrote it, positions in the bundle. */
+  stack: string;
+  kind: FailureKind;
+}
+
+const failed = z.strictObject({
+  type: z.literal("failed"),
+  name: z.string().max(256),
+  message: z.string().max(16_384),
+  stack: z.string().max(65_536),
+  kind: z.enum(["threw", "output", "shape", "memory", "timeout"]),
+});
+
+export type UpFrame =
+  | { type: "ready" }
+  | { type: "call"; frame: Frame }
+  | { type: "done"; result: Uint8Array }
+  | { type: "failed"; failure: JobFailure }
+  | { type: "garbage"; reason: string };
+
+/** What an executor said, or `garbage`: then it is to be killed. */
+export function decodeUp(frame: Frame): UpFrame {
+  switch (frame.header.type) {
+    case "ready":
+      return { type: "ready" };
+    case "call":
+      return { type: "call", frame };
+    case "done":
+      return { type: "done", result: frame.body };
+    case "failed": {
+      const parsed = failed.safeParse(frame.header);
+      if (!parsed.success) return { type: "garbage", reason: "a failure that is none" };
+      const { name, message, stack, kind } = parsed.data;
+      return { type: "failed", failure: { name, message, stack, kind } };
+    }
+    default:
+      return { type: "garbage", reason: "a frame of unknown type" };
+  }
+}

@@ -1,0 +1,108 @@
+// The only decoder of bytes that come up an executor's pipe. A frame is
+//
+//   4 bytes  length of the header, big-endian, 2 to 262,144
+//   4 bytes  length of the body, big-endian, 0 to 16,777,216
+//   header   a JSON object in UTF-8, `type` among its keys
+//   body     raw bytes
+//
+// Nothing else is understood: no compression, no V8 serialisation, no continuation. A length out of bounds or a header
+// that is not a JSON object ends the conversation, since where the next frame begins is then unknown.
+
+export const headerBytesMax = 262_144; // SQL texts, URLs and header lists are the largest; ten times what they need
+export const bodyBytesMax = 16_777_216; // the largest response or file of one call, with room to spare
+
+export interface Frame {
+  header: { readonly type: string; readonly [key: string]: unknown };
+  body: Uint8Array;
+}
+
+const empty = new Uint8Array(0);
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** @throws RangeError when header or body pass their maxima: the caller must have bounded them. */
+export function encodeFrame(frame: Frame): Uint8Array[] {
+  const header = encoder.encode(JSON.stringify(frame.header));
+  if (header.length > headerBytesMax)
+    throw new RangeError(`frame header of ${header.length} bytes, at most ${headerBytesMax}`);
+  if (frame.body.length > bodyBytesMax)
+    throw new RangeError(`frame body of ${frame.body.length} bytes, at most ${bodyBytesMax}`);
+  const start = new Uint8Array(8 + header.length);
+  const view = new DataView(start.buffer);
+  view.setUint32(0, header.length);
+  view.setUint32(4, frame.body.length);
+  start.set(header, 8);
+  return frame.body.length === 0 ? [start] : [start, frame.body];
+}
+
+/** Thrown by the decoder; the reason is ours and names no byte of the input. */
+export class FrameError extends Error {
+  override readonly name = "FrameError";
+}
+
+/** Collects chunks and yields whole frames. Holds no more than one frame and one chunk. */
+export class FrameDecoder {
+  #chunks: Uint8Array[] = [];
+  #held = 0;
+  #failed = false;
+
+  /** @throws FrameError once the input is no sequence of frames; the decoder then takes nothing more. */
+  push(chunk: Uint8Array): Frame[] {
+    if (this.#failed) return [];
+    this.#chunks.push(chunk);
+    this.#held += chunk.length;
+    const frames: Frame[] = [];
+    try {
+      for (let frame = this.#next(); frame !== undefined; frame = this.#next()) frames.push(frame);
+    } catch (error) {
+      this.#failed = true;
+      this.#chunks = [];
+      throw error;
+    }
+    return frames;
+  }
+
+  #next(): Frame | undefined {
+    if (this.#held < 8) return undefined;
+    const lengths = this.#peek(8);
+    const view = new DataView(lengths.buffer, lengths.byteOffset, 8);
+    const headerLength = view.getUint32(0);
+    const bodyLength = view.getUint32(4);
+    if (headerLength < 2 || headerLength > headerBytesMax) throw new FrameError("header length out of bounds");
+    if (bodyLength > bodyBytesMax) throw new FrameError("body length out of bounds");
+    const total = 8 + headerLength + bodyLength;
+    if (this.#held < total) return undefined;
+    const bytes = this.#take(total);
+    return {
+      header: parseHeader(bytes.subarray(8, 8 + headerLength)),
+      body: bodyLength === 0 ? empty : bytes.subarray(8 + headerLength),
+    };
+  }
+
+  #peek(count: number): Uint8Array {
+    const first = this.#chunks[0] as Uint8Array;
+    if (first.length >= count) return first;
+    this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] as Uint8Array;
+  }
+
+  #take(count: number): Uint8Array {
+    const all = this.#chunks.length === 1 ? (this.#chunks[0] as Uint8Array) : Buffer.concat(this.#chunks);
+    this.#held -= count;
+    this.#chunks = all.length > count ? [all.subarray(count)] : [];
+    return all.subarray(0, count);
+  }
+}
+
+function parseHeader(bytes: Uint8Array): Frame["header"] {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(bytes));
+  } catch {
+    throw new FrameError("header is no JSON");
+  }
+  if (typeof value !== "object" || value === null || !("type" in value) || typeof value.type !== "string") {
+    throw new FrameError("header is no object with a type");
+  }
+  return value as Frame["header"];
+}
