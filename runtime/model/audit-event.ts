@@ -48,4 +48,6 @@ export interface AuditEntry {
 export interface AuditHead {
   seq: number;
   mac: string;
+  /** Keyed digest over the two above, hex: without the key an older entry can't be made the head. */
+  seal: string;
 }

@@ -65,6 +65,15 @@ export interface Layer {
   hint?: string;
 }
 
+export interface RunError {
+  code: string;
+  message: string;
+  /** In the author's own files and lines. */
+  stack?: string;
+  /** The innermost place in the author's own code; line and column from 1. */
+  source?: { file: string; line: number; column: number; sourceLine: string };
+}
+
 /** The run record: part of the outside contract. Times are ISO 8601, UTC. */
 export interface RunRecord {
   id: RunId;
@@ -72,7 +81,7 @@ export interface RunRecord {
   trigger: Trigger;
   state: RunState;
   result: unknown;
-  error: { code: string; message: string; stack?: string } | null;
+  error: RunError | null;
   acceptedAt: string;
   startedAt: string | null;
   endedAt: string | null;

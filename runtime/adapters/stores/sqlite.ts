@@ -1,0 +1,311 @@
+// The ledger on node:sqlite: one file in the state directory, WAL, every commit durable (synchronous=FULL). Writes that
+// arrive within one turn of the event loop share one transaction, and so one fsync. Several processes may share the
+// file: each transaction is immediate, and the audit chain's last entry is read inside it.
+//
+// The audit tables refuse UPDATE and DELETE by trigger; what such a trigger can't hold, the keyed chain shows.
+import { chmodSync } from "node:fs";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { AuditEntry, AuditEvent, AuditHead } from "../../model/audit-event.ts";
+import { MayflyError } from "../../model/error.ts";
+import { hex, type RunId } from "../../model/ids.ts";
+import type { Lease } from "../../model/lease.ts";
+import { finalRunStates, type RunRecord } from "../../model/run.ts";
+import { isoTime } from "../../model/units.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Random } from "../../ports/random.ts";
+import type { Accepted, Change, Owner, RunRow, Store } from "../../ports/store.ts";
+import type { TokenRegistry, TokenRow } from "../../ports/token-registry.ts";
+import { schema, schemaVersion } from "./sqlite-schema.ts";
+
+/** How long a transaction waits for another process's, ms. */
+const busyMs = 5_000;
+
+export interface SqliteStoreOptions {
+  /** Path of the file, or `:memory:`. */
+  path: string;
+  clock: Clock;
+  random: Random;
+  /** Digests of an entry, chained to the one before it, and of the head: core/audit/chain.ts with the installation's key. */
+  seals: {
+    entry(previousMac: string, seq: number, at: string, event: AuditEvent): string;
+    head(seq: number, mac: string): string;
+  };
+}
+
+export type SqliteStore = Store & { tokens: TokenRegistry };
+
+/** @throws MayflyError `store_corrupt` for a file that is no ledger of this version, `store_unavailable` for one that can't be opened. */
+export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
+  const db = open(options.path);
+  try {
+    prepare(db, options.random);
+    return makeStore(db, options);
+  } catch (cause) {
+    db.close();
+    throw cause instanceof MayflyError ? cause : storeError(cause, options.path);
+  }
+}
+
+function open(path: string): DatabaseSync {
+  try {
+    const db = new DatabaseSync(path, { timeout: busyMs });
+    if (path !== ":memory:") chmodSync(path, 0o600);
+    return db;
+  } catch (cause) {
+    throw storeError(cause, path);
+  }
+}
+
+function storeError(cause: unknown, path: string): MayflyError {
+  const text = (cause as Error).message;
+  const corrupt = /malformed|not a database|corrupt/.test(text);
+  return new MayflyError({
+    code: corrupt ? "store_corrupt" : "store_unavailable",
+    message: corrupt ? "the ledger can't be read" : "the ledger can't be opened or written",
+    found: `${path}: ${text}`,
+    needed: "a ledger of this version on a writable disk with free space",
+    next: corrupt
+      ? "keep the file for investigation, restore it from a backup; never start from an empty one while leases may live"
+      : "check free space, mode and owner of the state directory",
+    cause,
+  });
+}
+
+function prepare(db: DatabaseSync, random: Random): void {
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+  const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
+  if (version > schemaVersion) {
+    throw new MayflyError({
+      code: "store_corrupt",
+      message: "the ledger was written by a newer version",
+      found: `schema ${version}`,
+      needed: `schema ${schemaVersion} or older`,
+      next: "use the newer Mayfly again, so that its leases are ended",
+    });
+  }
+  if (version === schemaVersion) return;
+  db.exec("BEGIN IMMEDIATE");
+  db.exec(schema); // IF NOT EXISTS throughout: another process may have been first
+  db.prepare("INSERT OR IGNORE INTO meta (key, value) VALUES ('installation', ?)").run(hex(random.bytes(4)));
+  db.exec(`PRAGMA user_version = ${schemaVersion}; COMMIT`);
+}
+
+interface Pending {
+  apply: () => unknown;
+  resolve: (value: never) => void;
+  reject: (error: unknown) => void;
+}
+
+function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions): SqliteStore {
+  const sql = (text: string): StatementSync => db.prepare(text);
+  const statements = {
+    begin: sql("BEGIN IMMEDIATE"),
+    commit: sql("COMMIT"),
+    putRun: sql(
+      `INSERT INTO runs (id, job, state, accepted_at, unique_key, owner, input, pid, start_ticks, torn_down, record)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET state = excluded.state, owner = excluded.owner, input = excluded.input, pid = excluded.pid,
+         start_ticks = excluded.start_ticks, torn_down = excluded.torn_down, record = excluded.record`,
+    ),
+    runByKey: sql("SELECT * FROM runs WHERE job = ? AND unique_key = ?"),
+    run: sql("SELECT * FROM runs WHERE id = ?"),
+    runs: sql("SELECT * FROM runs ORDER BY accepted_at DESC, rowid DESC LIMIT ?"),
+    unfinished: sql("SELECT * FROM runs WHERE torn_down = 0 ORDER BY accepted_at, rowid"),
+    putLease: sql(
+      "INSERT INTO leases (run_id, state, intended_at, lease) VALUES (?, ?, ?, ?) ON CONFLICT (run_id) DO UPDATE SET state = excluded.state, lease = excluded.lease",
+    ),
+    lease: sql("SELECT lease FROM leases WHERE run_id = ?"),
+    leases: sql("SELECT lease FROM leases ORDER BY intended_at DESC LIMIT ?"),
+    openLeases: sql("SELECT lease FROM leases WHERE state <> 'revoked' ORDER BY intended_at"),
+    putAudit: sql("INSERT INTO audit (seq, at, event, mac) VALUES (?, ?, ?, ?)"),
+    setHead: sql("INSERT INTO audit_head (one, seq, mac, seal) VALUES (1, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, mac = excluded.mac, seal = excluded.seal"),
+    head: sql("SELECT seq, mac, seal FROM audit_head"),
+    audit: sql("SELECT seq, at, event, mac FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?"),
+    owners: sql("SELECT owner FROM owners"),
+    putOwner: sql("INSERT INTO owners (id, owner) VALUES (?, ?)"),
+    dropOwner: sql("DELETE FROM owners WHERE id = ?"),
+    meta: sql("SELECT value FROM meta WHERE key = ?"),
+  };
+  const writer = makeWriter(db, statements.begin, statements.commit, path);
+
+  const putRun = (row: RunRow, key: string | null) => {
+    const { id, job, state, acceptedAt } = row.record;
+    const record = JSON.stringify(row.record);
+    statements.putRun.run(id, job, state, acceptedAt, key, row.owner, row.input, row.pid, row.startTicks, row.tornDown ? 1 : 0, record);
+  };
+  const appendAudit = (event: AuditEvent) => {
+    const head = statements.head.get() as AuditHead | undefined;
+    const seq = (head?.seq ?? 0) + 1;
+    const at = isoTime(clock.nowMs());
+    const mac = seals.entry(head?.mac ?? "", seq, at, event);
+    statements.putAudit.run(seq, at, JSON.stringify(event), mac);
+    statements.setHead.run(seq, mac, seals.head(seq, mac));
+  };
+  const applyChange = (change: Change) => {
+    if ("audit" in change) appendAudit(change.audit);
+    else if (change.put === "lease") putLease(change.lease);
+    else putRunGuarded(change.row);
+  };
+  const putLease = (lease: Lease) => statements.putLease.run(lease.runId, lease.state, lease.intendedAt, JSON.stringify(lease));
+  // A final state is final: what comes late may add to the record, and not change how the run ended.
+  const putRunGuarded = (row: RunRow) => {
+    const before = toRunRow(statements.run.get(row.record.id));
+    const ended = before !== undefined && finalRunStates.includes(before.record.state);
+    if (ended && before.record.state !== row.record.state) return;
+    putRun(row, null);
+  };
+
+  return {
+    installation: (statements.meta.get("installation") as { value: string }).value,
+    commit: (changes) => writer.write(() => changes.forEach(applyChange)),
+    accept: (row, uniqueKey, changes) =>
+      writer.write((): Accepted => {
+        const before = uniqueKey === null ? undefined : toRunRow(statements.runByKey.get(row.record.job, uniqueKey));
+        if (before !== undefined) return { outcome: "duplicate", row: before };
+        putRun(row, uniqueKey);
+        changes.forEach(applyChange);
+        return { outcome: "accepted" };
+      }),
+    run: (id) => toRunRow(statements.run.get(id)),
+    runs: (countMax) => toRunRows(statements.runs.all(countMax)),
+    unfinishedRuns: () => toRunRows(statements.unfinished.all()),
+    lease: (runId) => toLease(statements.lease.get(runId)),
+    leases: (countMax) => statements.leases.all(countMax).map((row) => toLease(row) as Lease),
+    openLeases: () => statements.openLeases.all().map((row) => toLease(row) as Lease),
+    register: (owner, isAlive) =>
+      writer.write(() => {
+        const others = readOwners(statements.owners);
+        if (owner.role === "start" && others.some((other) => other.role === "start" && isAlive(other))) return false;
+        statements.putOwner.run(owner.id, JSON.stringify(owner));
+        return true;
+      }),
+    unregister: (ownerId) => writer.write(() => void statements.dropOwner.run(ownerId)),
+    owners: () => readOwners(statements.owners),
+    auditEntries: (fromSeq, countMax) => statements.audit.all(fromSeq, countMax).map(toAuditEntry),
+    auditHead: () => statements.head.get() as AuditHead | undefined,
+    async close() {
+      await writer.idle();
+      db.close();
+    },
+    tokens: makeTokenRegistry(db, writer),
+  };
+}
+
+interface Writer {
+  write<T>(apply: () => T): Promise<T>;
+  idle(): Promise<void>;
+}
+
+// Group commit. Each piece runs in a savepoint of its own, so that one that fails takes only its own changes back.
+function makeWriter(db: DatabaseSync, begin: StatementSync, commit: StatementSync, path: string): Writer {
+  let queue: Pending[] = [];
+  let scheduled: Promise<void> = Promise.resolve();
+
+  function flush(): void {
+    const batch = queue;
+    queue = [];
+    const outcomes: (() => void)[] = [];
+    try {
+      begin.run();
+      for (const pending of batch) outcomes.push(applyOne(pending));
+      commit.run();
+    } catch (cause) {
+      if (db.isTransaction) db.exec("ROLLBACK");
+      const error = storeError(cause, path);
+      for (const pending of batch) pending.reject(error);
+      return;
+    }
+    for (const settle of outcomes) settle();
+  }
+
+  function applyOne({ apply, resolve, reject }: Pending): () => void {
+    db.exec("SAVEPOINT piece");
+    try {
+      const value = apply();
+      db.exec("RELEASE piece");
+      return () => resolve(value as never);
+    } catch (cause) {
+      if (!db.isTransaction) throw cause; // a full disk rolls the whole transaction back
+      db.exec("ROLLBACK TO piece; RELEASE piece");
+      const error = storeError(cause, path);
+      return () => reject(error);
+    }
+  }
+
+  return {
+    write<T>(apply: () => T): Promise<T> {
+      const { promise, resolve, reject } = Promise.withResolvers<T>();
+      queue.push({ apply, resolve: resolve as (value: never) => void, reject });
+      // A microtask: all that this turn of the event loop has to say goes into one transaction.
+      if (queue.length === 1) scheduled = Promise.resolve().then(flush);
+      return promise;
+    },
+    idle: () => scheduled,
+  };
+}
+
+function makeTokenRegistry(db: DatabaseSync, writer: Writer): TokenRegistry {
+  const end = db.prepare("UPDATE tokens SET revoked = 1 WHERE issuer = ? AND run_id = ?");
+  const put = db.prepare("INSERT INTO tokens (jti, issuer, run_id, expires_at, revoked) VALUES (?, ?, ?, ?, 0)");
+  const prune = db.prepare("DELETE FROM tokens WHERE expires_at < ?"); // what is not there is not active
+  const find = db.prepare("SELECT * FROM tokens WHERE issuer = ? AND jti = ?");
+  const active = db.prepare("SELECT * FROM tokens WHERE issuer = ? AND revoked = 0 AND expires_at > ?");
+  const keepExpiredMs = 3_600_000;
+  return {
+    put: (row) =>
+      writer.write(() => {
+        prune.run(row.expiresAt - keepExpiredMs);
+        end.run(row.issuer, row.runId);
+        put.run(row.jti, row.issuer, row.runId, row.expiresAt);
+      }),
+    revoke: (issuer, runId) => writer.write(() => void end.run(issuer, runId)),
+    find: (issuer, jti) => toTokenRow(find.get(issuer, jti)),
+    active: (issuer, now) => active.all(issuer, now).map((row) => toTokenRow(row) as TokenRow),
+  };
+}
+
+interface TokenColumns {
+  jti: string;
+  issuer: string;
+  run_id: string;
+  expires_at: number;
+  revoked: number;
+}
+
+function toTokenRow(row: unknown): TokenRow | undefined {
+  if (row === undefined) return undefined;
+  const { jti, issuer, run_id, expires_at, revoked } = row as TokenColumns;
+  return { jti, issuer, runId: run_id as RunId, expiresAt: expires_at, revoked: revoked === 1 };
+}
+
+interface RunColumns {
+  record: string;
+  owner: string;
+  input: string | null;
+  pid: number | null;
+  start_ticks: number | null;
+  torn_down: number;
+}
+
+function toRunRow(row: unknown): RunRow | undefined {
+  if (row === undefined) return undefined;
+  const { record, owner, input, pid, start_ticks, torn_down } = row as RunColumns;
+  return { record: JSON.parse(record) as RunRecord, owner, input, pid, startTicks: start_ticks, tornDown: torn_down === 1 };
+}
+
+function toRunRows(rows: unknown[]): RunRow[] {
+  return rows.map((row) => toRunRow(row) as RunRow);
+}
+
+function toLease(row: unknown): Lease | undefined {
+  return row === undefined ? undefined : (JSON.parse((row as { lease: string }).lease) as Lease);
+}
+
+function toAuditEntry(row: unknown): AuditEntry {
+  const { seq, at, event, mac } = row as { seq: number; at: string; event: string; mac: string };
+  return { seq, at, event: JSON.parse(event) as AuditEvent, mac };
+}
+
+function readOwners(statement: StatementSync): Owner[] {
+  return statement.all().map((row) => JSON.parse((row as { owner: string }).owner) as Owner);
+}

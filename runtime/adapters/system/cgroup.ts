@@ -1,0 +1,105 @@
+// Memory and process limits by control group, version 1 or 2, where this process may write there. One group an
+// executor, under one parent an installation, so that what a crashed supervisor left can be found and removed.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+export interface CgroupLimits {
+  memoryBytes: number;
+  /** Processes and threads. */
+  pidsMax: number;
+}
+
+export interface Cgroup {
+  add(pid: number): void;
+  /** True when the kernel killed something in it for want of memory. */
+  outOfMemory(): boolean;
+  /** Succeeds once its processes are gone; false when they are not. */
+  remove(): boolean;
+}
+
+export interface Cgroups {
+  /** For people: "version 1, /sys/fs/cgroup/memory". */
+  readonly detail: string;
+  make(name: string, limits: CgroupLimits): Cgroup;
+  /** Removes groups of executors that are gone. */
+  sweep(): void;
+}
+
+export type FoundCgroups = { cgroups: Cgroups } | { missing: string };
+
+const root = "/sys/fs/cgroup";
+
+export function findCgroups(installation: string): FoundCgroups {
+  const parent = `mayfly-${installation}`;
+  try {
+    return existsSync(join(root, "cgroup.controllers")) ? versionTwo(parent) : versionOne(parent);
+  } catch (error) {
+    return { missing: `no writable cgroup (${(error as NodeJS.ErrnoException).code ?? "unknown reason"})` };
+  }
+}
+
+function versionOne(parent: string): FoundCgroups {
+  const memory = join(root, "memory", parent);
+  const pids = join(root, "pids", parent);
+  mkdirSync(memory, { recursive: true });
+  mkdirSync(pids, { recursive: true });
+  const make = (name: string, limits: CgroupLimits): Cgroup => {
+    const groups = [join(memory, name), join(pids, name)];
+    for (const group of groups) mkdirSync(group);
+    writeFileSync(join(memory, name, "memory.limit_in_bytes"), String(limits.memoryBytes));
+    writeFileSync(join(pids, name, "pids.max"), String(limits.pidsMax));
+    return cgroup(groups, join(memory, name, "memory.oom_control"));
+  };
+  return { cgroups: { detail: "version 1, memory and pids", make, sweep: () => sweep([memory, pids]) } };
+}
+
+function versionTwo(own: string): FoundCgroups {
+  const path = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "/";
+  const parent = join(root, path, own);
+  mkdirSync(parent, { recursive: true });
+  for (const directory of [join(root, path), parent]) {
+    const control = join(directory, "cgroup.subtree_control");
+    if (!/\bmemory\b.*\bpids\b/.test(readFileSync(control, "utf8"))) writeFileSync(control, "+memory +pids");
+  }
+  const make = (name: string, limits: CgroupLimits): Cgroup => {
+    const group = join(parent, name);
+    mkdirSync(group);
+    writeFileSync(join(group, "memory.max"), String(limits.memoryBytes));
+    writeFileSync(join(group, "pids.max"), String(limits.pidsMax));
+    return cgroup([group], join(group, "memory.events"));
+  };
+  return { cgroups: { detail: "version 2, memory and pids", make, sweep: () => sweep([parent]) } };
+}
+
+function cgroup(groups: readonly string[], events: string): Cgroup {
+  return {
+    add: (pid) => {
+      for (const group of groups) writeFileSync(join(group, "cgroup.procs"), String(pid));
+    },
+    outOfMemory: () => {
+      try {
+        return Number(/^oom_kill (\d+)$/m.exec(readFileSync(events, "utf8"))?.[1] ?? 0) > 0;
+      } catch {
+        return false;
+      }
+    },
+    remove: () => groups.every(removeGroup),
+  };
+}
+
+function removeGroup(group: string): boolean {
+  try {
+    rmdirSync(group);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT";
+  }
+}
+
+function sweep(parents: readonly string[]): void {
+  for (const parent of parents) {
+    for (const entry of readdirSync(parent, { withFileTypes: true })) {
+      if (entry.isDirectory()) removeGroup(join(parent, entry.name));
+    }
+  }
+}

@@ -1,0 +1,170 @@
+// Warm executors: each made for one run, handed out once, never returned. Refilling waits until no run is being
+// launched, since spawning costs this process some milliseconds.
+import { MayflyError } from "../../model/error.ts";
+import type { Layer } from "../../model/run.ts";
+import type { ExecutorClass, ExecutorPool, ExecutorProcess } from "../../ports/executor-process.ts";
+import type { FoundCgroups } from "./cgroup.ts";
+import type { ExecutorFiles } from "./executor-files.ts";
+import { isRunning } from "./proc.ts";
+import { planSandbox, type Sandbox } from "./sandbox.ts";
+import { spawnExecutor } from "./sandboxed-process.ts";
+
+/** How often CPU time and memory of launched executors are read, ms: at 2 GB/s of page faults it bounds what is missed to 50 MB. */
+const sampleEveryMs = 25;
+/** Executors that are being made at the same time. */
+const warmingMax = 2;
+
+export interface PoolOptions {
+  files: ExecutorFiles;
+  cgroups: FoundCgroups;
+  /** PATH of the supervisor, where bubblewrap and util-linux are looked for. */
+  path: string;
+  /** `required`: an executor with a missing layer is an error. */
+  osSandbox: "required" | "preferred";
+  /** Unique among processes of this installation. */
+  owner: string;
+  /** For the operator: a layer that turned out to be missing. */
+  onWarning: (message: string) => void;
+}
+
+export interface SandboxedPool extends ExecutorPool {
+  layers(): readonly Layer[];
+}
+
+interface Shelf {
+  wanted: ExecutorClass;
+  count: number;
+  ready: ExecutorProcess[];
+  warming: number;
+  /** Runs that wait for one that is warming: first come, first served. */
+  waiting: ((executor: ExecutorProcess | undefined) => void)[];
+}
+
+export function makeExecutorPool(options: PoolOptions): SandboxedPool {
+  let sandbox = planSandbox(options);
+  const shelves = new Map<string, Shelf>();
+  const samples = new Set<() => void>();
+  let sampler: NodeJS.Timeout | undefined;
+  let made = 0;
+  let closed = false;
+  let failuresInARow = 0;
+
+  const sampling = (sample: () => void) => {
+    samples.add(sample);
+    sampler ??= setInterval(() => {
+      for (const each of [...samples]) each();
+    }, sampleEveryMs);
+    return () => {
+      samples.delete(sample);
+      if (samples.size > 0) return;
+      clearInterval(sampler);
+      sampler = undefined;
+    };
+  };
+
+  function requireLayers(): void {
+    if (options.osSandbox !== "required" || sandbox.complete) return;
+    const missing = sandbox.layers.filter((layer) => !layer.armed);
+    throw new MayflyError({
+      code: "sandbox_required",
+      message: `the operating system's sandbox is incomplete: ${missing.map((layer) => layer.name).join(", ")}`,
+      found: missing.map((layer) => `${layer.name}: ${layer.detail}`).join("; "),
+      needed: 'every layer, since executor.osSandbox is "required"',
+      next: missing.map((layer) => layer.hint).find((hint) => hint !== undefined) ?? "run `mayfly doctor`",
+    });
+  }
+
+  async function spawn(wanted: ExecutorClass): Promise<ExecutorProcess> {
+    requireLayers();
+    try {
+      return await spawnWith(sandbox, wanted);
+    } catch (error) {
+      // bubblewrap is installed and may yet be forbidden here (no user namespaces): do without it, aloud.
+      if (!sandbox.nested || closed) throw error;
+      const bwrapBroken = (error as MayflyError).found ?? "unknown reason";
+      const without = planSandbox({ ...options, bwrapBroken });
+      const executor = await spawnWith(without, wanted);
+      sandbox = without;
+      options.onWarning(`bubblewrap is installed but doesn't work here: ${bwrapBroken}`);
+      if (options.osSandbox === "required") await executor.kill(5_000);
+      requireLayers();
+      return executor;
+    }
+  }
+
+  function spawnWith(plan: Sandbox, wanted: ExecutorClass): Promise<ExecutorProcess> {
+    made += 1;
+    const cgroup = "cgroups" in options.cgroups ? options.cgroups.cgroups.make(`${options.owner}-${made}`, plan.cgroupLimits(wanted)) : undefined;
+    return spawnExecutor({ sandbox: plan, wanted, cgroup, layers: plan.layers, sampling });
+  }
+
+  function refill(shelf: Shelf): void {
+    if (closed || failuresInARow > 3) return;
+    const missing = shelf.count - shelf.ready.length - shelf.warming;
+    for (let index = 0; index < Math.min(missing, warmingMax - shelf.warming); index += 1) void warm(shelf);
+  }
+
+  async function warm(shelf: Shelf): Promise<void> {
+    shelf.warming += 1;
+    try {
+      const executor = await spawn(shelf.wanted);
+      failuresInARow = 0;
+      const next = shelf.waiting.shift();
+      if (next !== undefined) next(executor);
+      else if (closed) await executor.kill(5_000);
+      else shelve(shelf, executor);
+    } catch (error) {
+      failuresInARow += 1;
+      const next = shelf.waiting.shift();
+      if (next !== undefined) next(undefined);
+      else options.onWarning((error as Error).message);
+    } finally {
+      shelf.warming -= 1;
+      refill(shelf);
+    }
+  }
+
+  function shelve(shelf: Shelf, executor: ExecutorProcess): void {
+    shelf.ready.push(executor);
+    void executor.exited.then(() => {
+      const at = shelf.ready.indexOf(executor);
+      if (at >= 0) shelf.ready.splice(at, 1); // it died while it waited
+    });
+  }
+
+  return {
+    layers: () => sandbox.layers,
+    async take(wanted) {
+      if (closed) throw new MayflyError({ code: "executor_unavailable", message: "the executor pool is closed" });
+      const shelf = shelves.get(shelfKey(wanted));
+      for (let executor = shelf?.ready.shift(); executor !== undefined; executor = shelf?.ready.shift()) {
+        if (!isRunning(executor.pid, executor.startTicks)) continue;
+        // Not now: the run that takes this one goes first.
+        if (shelf !== undefined) setTimeout(() => refill(shelf), 5).unref();
+        return executor;
+      }
+      if (shelf !== undefined && shelf.warming > shelf.waiting.length) {
+        const executor = await new Promise<ExecutorProcess | undefined>((resolve) => shelf.waiting.push(resolve));
+        if (executor !== undefined) return executor;
+      }
+      return spawn(wanted);
+    },
+    keepWarm(wanted, count) {
+      const key = shelfKey(wanted);
+      const shelf = shelves.get(key) ?? { wanted, count, ready: [], warming: 0, waiting: [] };
+      shelf.count = count;
+      shelves.set(key, shelf);
+      refill(shelf);
+    },
+    async close() {
+      closed = true;
+      const all = [...shelves.values()].flatMap((shelf) => shelf.ready.splice(0));
+      await Promise.all(all.map((executor) => executor.kill(5_000)));
+      while ([...shelves.values()].some((shelf) => shelf.warming > 0)) await new Promise((resolve) => setTimeout(resolve, 5));
+    },
+  };
+}
+
+function shelfKey(wanted: ExecutorClass): string {
+  return `${wanted.memoryBytes}/${wanted.cpuMs}`;
+}

@@ -1,0 +1,64 @@
+// Reads /proc: what a process uses, when it started, whether it is still the one that we mean (proc(5)).
+import { readFileSync } from "node:fs";
+
+const ticksPerSecond = 100; // USER_HZ: the same on every architecture that Node supports on Linux
+const pageBytes = measurePageBytes();
+
+export interface ProcessStat {
+  /** One letter, `Z` for a zombie. */
+  state: string;
+  cpuMs: number;
+  /** Clock ticks since boot: with the pid it names a process for ever. */
+  startTicks: number;
+  rssBytes: number;
+}
+
+/** undefined when there is no such process. */
+export function readStat(pid: number): ProcessStat | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return undefined;
+  }
+  // The second field is the command in parentheses and may contain anything: count from its end.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const field = (number: number) => Number(fields[number - 3]);
+  return {
+    state: fields[0] ?? "",
+    cpuMs: ((field(14) + field(15)) * 1_000) / ticksPerSecond,
+    startTicks: field(22),
+    rssBytes: field(24) * pageBytes,
+  };
+}
+
+/** True while pid still names the process that started at `startTicks`; a zombie has ended. */
+export function isRunning(pid: number, startTicks: number): boolean {
+  const stat = readStat(pid);
+  return stat !== undefined && stat.startTicks === startTicks && stat.state !== "Z";
+}
+
+/** The first child of a process, undefined when it has none yet. */
+export function firstChild(pid: number): number | undefined {
+  try {
+    const child = Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8"), 10);
+    return Number.isNaN(child) ? undefined : child;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A new value at every boot of the machine. */
+export function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}
+
+// Pages are 4 KiB on x86-64 and may be 16 or 64 KiB on arm64. Node doesn't say; our own size in both units does.
+function measurePageBytes(): number {
+  try {
+    const pages = Number(readFileSync("/proc/self/statm", "utf8").split(" ")[1]);
+    return 2 ** Math.round(Math.log2(process.memoryUsage.rss() / pages));
+  } catch {
+    return 4_096;
+  }
+}

@@ -1,0 +1,237 @@
+// One executor process: spawned behind the walls of sandbox.ts, spoken to over one socket pair, measured through /proc,
+// ended by SIGKILL. Its states: warming → ready → (launched, watched) → exited.
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Duplex, Readable } from "node:stream";
+import { escapeLine, MayflyError } from "../../model/error.ts";
+import type { Layer } from "../../model/run.ts";
+import type { ExecutorClass, ExecutorExit, ExecutorProcess, ProcessUsage, WatchLimits } from "../../ports/executor-process.ts";
+import { encodeFrame, type Frame, FrameDecoder, FrameError } from "../../protocol/frame.ts";
+import type { Cgroup } from "./cgroup.ts";
+import { firstChild, isRunning, readStat } from "./proc.ts";
+import { infoFd, type Sandbox } from "./sandbox.ts";
+
+/** What V8 adds for a job's code and its own bookkeeping before it counts as the job's memory, bytes. */
+const memorySlackBytes = 8 * 1_048_576;
+/** Kept of what an executor writes to stderr, bytes. */
+const stderrBytesMax = 8_192;
+/** Unsent bytes towards an executor that doesn't read, before it is given up. */
+const unsentBytesMax = 64 * 1_048_576;
+const readyWithinMs = 20_000;
+
+export interface SpawnOptions {
+  sandbox: Sandbox;
+  wanted: ExecutorClass;
+  cgroup: Cgroup | undefined;
+  layers: readonly Layer[];
+  /** Calls `sample` at short intervals until the returned function is called. */
+  sampling: (sample: () => void) => () => void;
+}
+
+/** Resolves when the executor is ready. Rejects with MayflyError `executor_unavailable`; nothing is then left of it. */
+export async function spawnExecutor(options: SpawnOptions): Promise<ExecutorProcess> {
+  const { sandbox, wanted, cgroup } = options;
+  const { file, args, ...owner } = sandbox.command(wanted);
+  const stdio = sandbox.nested ? (["ignore", "ignore", "pipe", "pipe", "pipe"] as const) : (["ignore", "ignore", "pipe", "pipe"] as const);
+  const child = spawn(file, args, { ...owner, env: {}, cwd: "/", stdio: [...stdio] });
+  const executor = new SandboxedProcess(child, options);
+  try {
+    if (child.pid !== undefined) cgroup?.add(child.pid);
+    await executor.ready(readyWithinMs);
+    return executor;
+  } catch (cause) {
+    await executor.kill(5_000);
+    const { stderr } = await executor.exited;
+    throw new MayflyError({
+      code: "executor_unavailable",
+      message: "an executor process did not become ready",
+      found: stderr === "" ? String((cause as Error).message) : stderr,
+      needed: "a process that loads isolated-vm within 20 s",
+      next: "run `mayfly doctor` to see which layer fails",
+      cause,
+    });
+  }
+}
+
+class SandboxedProcess implements ExecutorProcess {
+  readonly #child: ChildProcess;
+  readonly #pipe: Duplex;
+  readonly #options: SpawnOptions;
+  readonly #decoder = new FrameDecoder();
+  readonly exited: Promise<ExecutorExit>;
+  #frameListener: ((frame: Frame) => void) | undefined;
+  #garbageListener: ((reason: string) => void) | undefined;
+  #early: Frame[] = [];
+  #onReady: ((error?: Error) => void) | undefined;
+  #stderr = "";
+  #hasExited = false;
+  /** The namespace's first process, when there is one: its death is the death of all in it. */
+  #namespacePid: number | undefined;
+  #pid = 0;
+  #startTicks = 0;
+  #launchCpuMs = 0;
+  #cpuMs = 0;
+  #rssBytesPeak = 0;
+  #stopSampling: (() => void) | undefined;
+
+  constructor(child: ChildProcess, options: SpawnOptions) {
+    this.#child = child;
+    this.#options = options;
+    this.#pipe = child.stdio[3] as Duplex;
+    this.exited = this.#listen();
+  }
+
+  get pid(): number {
+    return this.#pid;
+  }
+  get startTicks(): number {
+    return this.#startTicks;
+  }
+  get layers(): readonly Layer[] {
+    return this.#options.layers;
+  }
+
+  #listen(): Promise<ExecutorExit> {
+    const { promise, resolve } = Promise.withResolvers<ExecutorExit>();
+    this.#child.on("error", (error) => this.#end(resolve, null, null, error));
+    this.#child.on("exit", (code, signal) => this.#end(resolve, code, signal));
+    this.#child.stderr?.on("data", (chunk: Buffer) => {
+      if (this.#stderr.length < stderrBytesMax) this.#stderr += chunk.toString("utf8").slice(0, stderrBytesMax);
+    });
+    this.#child.stderr?.on("error", () => {});
+    this.#pipe.on("data", (chunk: Buffer) => this.#receive(chunk));
+    this.#pipe.on("error", () => {}); // its end shows as the process's exit
+    const info = this.#child.stdio[infoFd] as Readable | null | undefined;
+    info?.on("error", () => {});
+    info?.once("data", (chunk: Buffer) => {
+      this.#namespacePid = Number(/"child-pid": (\d+)/.exec(chunk.toString("latin1"))?.[1]) || undefined;
+    });
+    return promise;
+  }
+
+  #end(resolve: (exit: ExecutorExit) => void, code: number | null, signal: string | null, error?: Error): void {
+    if (this.#hasExited) return;
+    this.#hasExited = true;
+    this.#stopSampling?.();
+    this.#onReady?.(error ?? new Error(`it ended with ${signal ?? `code ${code}`}`));
+    this.#pipe.destroy();
+    const stderr = escapeLine(this.#stderr.trim(), 600);
+    // V8 and the C library say so in words when they give up for want of memory; RLIMIT_DATA shows only there.
+    const gaveUp = /out of memory|Allocation failed|bad_alloc|Cannot allocate memory/i.test(this.#stderr);
+    const outOfMemory = gaveUp || (this.#options.cgroup?.outOfMemory() ?? false);
+    // Seen from outside, the first process of a pid namespace reports its child's signal as 128 + number.
+    resolve({ code, signal: signal ?? signalOf(code), outOfMemory, stderr });
+    this.#removeCgroup(20);
+  }
+
+  // The kernel needs a moment after the last process of a group is gone.
+  #removeCgroup(tries: number): void {
+    if (this.#options.cgroup?.remove() === false && tries > 0) setTimeout(() => this.#removeCgroup(tries - 1), 25).unref();
+  }
+
+  #receive(chunk: Buffer): void {
+    let frames: Frame[];
+    try {
+      frames = this.#decoder.push(chunk);
+    } catch (error) {
+      this.#garbageListener?.(error instanceof FrameError ? error.message : "unreadable");
+      this.#onReady?.(new Error("what it sent is no frame"));
+      return;
+    }
+    for (const frame of frames) {
+      if (this.#onReady !== undefined) this.#onReady(frame.header.type === "ready" ? undefined : new Error("its first frame is not `ready`"));
+      else if (this.#frameListener === undefined) this.#early.push(frame);
+      else this.#frameListener(frame);
+    }
+  }
+
+  async ready(withinMs: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => reject(new Error(`it was not ready within ${withinMs} ms`)), withinMs);
+    this.#onReady = (error) => (error === undefined ? resolve() : reject(error));
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#onReady = undefined;
+    }
+    this.#identify();
+  }
+
+  #identify(): void {
+    const outer = this.#child.pid ?? 0;
+    const inner = this.#options.sandbox.nested ? firstChild(this.#namespacePid ?? 0) : outer;
+    const stat = inner === undefined ? undefined : readStat(inner);
+    if (inner === undefined || stat === undefined) throw new Error("its process can't be found");
+    this.#pid = inner;
+    this.#startTicks = stat.startTicks;
+  }
+
+  send(frame: Frame): void {
+    if (this.#hasExited) return;
+    for (const part of encodeFrame(frame)) this.#pipe.write(part);
+    if (this.#pipe.writableLength > unsentBytesMax) this.#garbageListener?.("it doesn't read what it asked for");
+  }
+
+  onFrame(listener: (frame: Frame) => void): void {
+    this.#frameListener = listener;
+    for (const frame of this.#early.splice(0)) listener(frame);
+  }
+
+  onGarbage(listener: (reason: string) => void): void {
+    this.#garbageListener = listener;
+  }
+
+  watch(limits: WatchLimits, onBreach: (limit: "cpu" | "memory") => void): void {
+    const atLaunch = readStat(this.#pid);
+    this.#launchCpuMs = atLaunch?.cpuMs ?? 0;
+    this.#rssBytesPeak = atLaunch?.rssBytes ?? 0;
+    const rssBytesMax = this.#rssBytesPeak + limits.memoryBytes + memorySlackBytes;
+    this.#stopSampling = this.#options.sampling(() => {
+      this.#measure();
+      if (this.#rssBytesPeak > rssBytesMax) onBreach("memory");
+      else if (this.#cpuMs > limits.cpuMs) onBreach("cpu");
+    });
+  }
+
+  #measure(): void {
+    const stat = readStat(this.#pid);
+    if (stat === undefined || stat.startTicks !== this.#startTicks) return;
+    this.#cpuMs = Math.max(this.#cpuMs, stat.cpuMs - this.#launchCpuMs);
+    this.#rssBytesPeak = Math.max(this.#rssBytesPeak, stat.rssBytes);
+  }
+
+  usage(): ProcessUsage {
+    this.#measure();
+    return { cpuMs: this.#cpuMs, rssBytesPeak: this.#rssBytesPeak };
+  }
+
+  async kill(waitMs: number): Promise<boolean> {
+    this.#stopSampling?.();
+    const outer = this.#child.pid;
+    if (outer === undefined) return true; // it was never spawned
+    if (!this.#hasExited) {
+      for (const pid of [this.#namespacePid, outer]) if (pid !== undefined) killQuietly(pid);
+    }
+    const until = performance.now() + waitMs;
+    // The outer process may end a moment before the inner one has been taken down.
+    while (performance.now() < until) {
+      if (this.#hasExited && (this.#pid === 0 || !isRunning(this.#pid, this.#startTicks))) return true;
+      await Promise.race([this.#hasExited ? undefined : this.exited, new Promise((resolve) => setTimeout(resolve, 2))].filter(Boolean));
+    }
+    return false;
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // it is gone already
+  }
+}
+
+const signals: Record<number, string> = { 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS" };
+
+function signalOf(code: number | null): string | null {
+  return code !== null && code > 128 ? (signals[code - 128] ?? null) : null;
+}

@@ -1,0 +1,102 @@
+// Makes the connections of one run: to the one checked address, by TLS that no environment variable weakens. It decides
+// nothing; it only makes sure that what was dialled is what was minted, and knows every socket until it is gone.
+import type { Socket } from "node:net";
+import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
+import { buildConnector } from "undici";
+import { canonicalAddress } from "../../model/addresses.ts";
+
+/** No answer to connect for this long is no answer: the request's own time may be an hour. */
+const CONNECT_MS_MAX = 10_000;
+
+export interface Dial {
+  /** Canonical, without brackets. */
+  address: string;
+  port: number;
+  /** As in the URL, IPv6 in brackets. */
+  host: string;
+  /** undefined for plain http. */
+  tls: SecureContext | undefined;
+}
+
+/** Every socket of one run, connecting ones too. */
+export interface SocketSet {
+  add(socket: Socket): void;
+  /** Destroys all; resolves when the last is closed. */
+  destroy(): Promise<void>;
+}
+
+/**
+ * Trusts the authorities that Node carries, and `extraCaForTests`; nothing that NODE_EXTRA_CA_CERTS, the system's store
+ * or OpenSSL's own variables name.
+ */
+export function makeTrust(extraCaForTests: readonly string[]): SecureContext {
+  return createSecureContext({ ca: [...rootCertificates, ...extraCaForTests], minVersion: "TLSv1.2" });
+}
+
+/** A connector for undici that ignores the name it is asked for and dials `dial`. */
+export function makeConnector(dial: Dial, sockets: SocketSet): buildConnector.connector {
+  const literal = canonicalAddress(dial.host) !== undefined;
+  const connect = buildConnector({
+    timeout: CONNECT_MS_MAX,
+    allowH2: false,
+    maxCachedSessions: 0,
+    keepAlive: false,
+    autoSelectFamily: false,
+    // Said aloud, since NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default and nothing else.
+    ...(dial.tls === undefined ? {} : { secureContext: dial.tls, rejectUnauthorized: true }),
+  });
+  return (options, callback) => {
+    // An address has no server name (RFC 6066, section 3); the certificate is then held against the address itself.
+    const servername = dial.tls === undefined || literal ? "" : dial.host;
+    const asked = {
+      protocol: options.protocol,
+      hostname: dial.address,
+      host: dial.host,
+      port: String(dial.port),
+      servername,
+    };
+    const socket = connect(asked, (...result) => {
+      const [error, connected] = result;
+      if (error !== null) return callback(error, null);
+      const problem = dialProblem(connected, dial);
+      if (problem === undefined) return callback(null, connected);
+      connected.destroy();
+      callback(problem, null);
+    }) as unknown as Socket; // buildConnector returns the socket at once; its type doesn't say so
+    sockets.add(socket);
+  };
+}
+
+/** After the fact: the other end is the checked address and port. */
+function dialProblem(socket: Socket, dial: Dial): Error | undefined {
+  const remote = canonicalAddress(socket.remoteAddress ?? "");
+  if (remote === dial.address && socket.remotePort === dial.port) return undefined;
+  return new Error("the connection leads elsewhere than to the checked address");
+}
+
+export function makeSocketSet(): SocketSet {
+  const open = new Set<Socket>();
+  let ended = false;
+  let onEmpty: (() => void) | undefined;
+
+  function add(socket: Socket): void {
+    open.add(socket);
+    socket.once("close", () => {
+      open.delete(socket);
+      if (open.size === 0) onEmpty?.();
+    });
+    if (ended) socket.destroy();
+  }
+
+  async function destroy(): Promise<void> {
+    ended = true;
+    for (const socket of open) socket.destroy();
+    if (open.size > 0) {
+      await new Promise<void>((resolve) => {
+        onEmpty = resolve;
+      });
+    }
+  }
+
+  return { add, destroy };
+}

@@ -1,0 +1,249 @@
+// The only file that constructs and wires: reads as a parts list. Decisions stand in core/, effects in adapters/.
+import { makeJwtIssuer } from "./adapters/issuers/jwt.ts";
+import { makePostgresIssuer } from "./adapters/issuers/postgres.ts";
+import { openSqliteStore, type SqliteStore } from "./adapters/stores/sqlite.ts";
+import { findCgroups } from "./adapters/system/cgroup.ts";
+import { systemClock } from "./adapters/system/clock.ts";
+import { cronTicker } from "./adapters/system/cron-ticker.ts";
+import { makeBundler } from "./adapters/system/esbuild-bundler.ts";
+import { prepareExecutorFiles } from "./adapters/system/executor-files.ts";
+import { makeExecutorPool, type SandboxedPool } from "./adapters/system/executor-pool.ts";
+import { makeFileTrees } from "./adapters/system/file-tree.ts";
+import { isAlive, killLeftBehind, thisProcess } from "./adapters/system/process-identity.ts";
+import { systemRandom } from "./adapters/system/random.ts";
+import { makeResolver } from "./adapters/system/resolver.ts";
+import { makeRunArchive } from "./adapters/system/run-archive.ts";
+import { readSecret } from "./adapters/system/secret-source.ts";
+import { openStateDirectory, type StateDirectory } from "./adapters/system/state-directory.ts";
+import { makeUndiciClients } from "./adapters/system/undici-client.ts";
+import { requireVersions } from "./adapters/system/versions.ts";
+import type { Config, IssuerConfig } from "./config.ts";
+import { makeSeals, type Seals } from "./core/audit/chain.ts";
+import { makeBroker } from "./core/leases/broker.ts";
+import { makeReaper, type Reaper } from "./core/leases/reaper.ts";
+import { makeScheduler, type Scheduler } from "./core/scheduler/loop.ts";
+import { executorClassOf, type RunParts } from "./core/scheduler/run.ts";
+import { MayflyError } from "./model/error.ts";
+import type { JobSpec } from "./model/job.ts";
+import { fileQuotaCeiling } from "./model/limits.ts";
+import type { RunEvent } from "./model/run-event.ts";
+import { isoTime } from "./model/units.ts";
+import type { Bundle } from "./ports/bundler.ts";
+import { type CredentialIssuer, IssuerFailure } from "./ports/credential-issuer.ts";
+import type { OpenHttpClient } from "./ports/http-client.ts";
+import type { Resolver } from "./ports/resolver.ts";
+import type { RunArchive } from "./ports/run-archive.ts";
+import type { Owner } from "./ports/store.ts";
+
+/** What a process of this installation is for. */
+export type Role = Owner["role"];
+
+export interface RuntimeOptions {
+  config: Config;
+  role: Role;
+  /** Jobs that this process serves; all by default. Their issuers are opened, and executors are warmed for them. */
+  jobs?: readonly string[];
+  /** When the config says nothing. */
+  osSandbox: "required" | "preferred";
+  /** Environment of this process: PATH for the sandbox's tools, and the variables that the config names. */
+  env: Readonly<Record<string, string | undefined>>;
+  onEvent: (event: RunEvent) => void;
+  /** One line for the operator. */
+  onWarning: (message: string) => void;
+  /** Test kit: the world as the test has it. */
+  world?: World;
+}
+
+export interface World {
+  resolver?: Resolver;
+  openHttpClient?: OpenHttpClient;
+  /** In the place of every issuer of the config. */
+  issuer?: (name: string) => Promise<CredentialIssuer>;
+  guestTime?: RunParts["guestTime"];
+}
+
+export interface Runtime {
+  readonly config: Config;
+  readonly store: SqliteStore;
+  readonly state: StateDirectory;
+  readonly seals: Seals;
+  readonly archive: RunArchive;
+  readonly scheduler: Scheduler;
+  readonly reaper: Reaper;
+  readonly pool: SandboxedPool;
+  readonly owner: Owner;
+  /** Rejects with IssuerFailure or MayflyError when it can't be had. */
+  issuer(name: string): Promise<CredentialIssuer>;
+  bundle(job: JobSpec): Promise<Bundle>;
+  /** Gives everything back. Runs must have ended: drain the scheduler first. */
+  close(): Promise<void>;
+}
+
+/** Opens the ledger alone: for commands that only read. */
+export function openLedger(config: Config): { store: SqliteStore; state: StateDirectory; seals: Seals; archive: RunArchive } {
+  const state = openStateDirectory(config.stateDirectory);
+  const seals = makeSeals(state.key("audit.key", 32));
+  const store = openSqliteStore({ path: state.ledger, clock: systemClock, random: systemRandom, seals });
+  return { store, state, seals, archive: makeRunArchive(state.path, fileQuotaCeiling.bytes) };
+}
+
+/** Everything that runs jobs. Rejects with MayflyError; nothing is then left open. */
+export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  requireVersions();
+  const { config, world = {} } = options;
+  const { store, state, seals, archive } = openLedger(config);
+  const owner = thisProcess(options.role, systemClock, systemRandom);
+  try {
+    const isFirst = await store.register(owner, isAlive);
+    if (!isFirst) throw alreadyStarted(store.owners().find((other) => other.role === "start" && isAlive(other)));
+    const files = await prepareExecutorFiles(state.directory("cache"));
+    const cgroups = findCgroups(store.installation);
+    if ("cgroups" in cgroups) cgroups.cgroups.sweep();
+    const pool = makeExecutorPool({
+      files,
+      cgroups,
+      path: options.env.PATH ?? "",
+      osSandbox: config.executor.osSandbox ?? options.osSandbox,
+      owner: owner.id,
+      onWarning: options.onWarning,
+    });
+    const jobs = new Map(Object.entries(config.jobs).filter(([name]) => options.jobs?.includes(name) ?? true));
+    const issuers = makeIssuers(options, store, state);
+    const bundler = makeBundler({ directory: config.directory, stateDirectory: config.stateDirectory });
+    const bundle = remember((job: JobSpec) => job.name, (job: JobSpec) => bundler.bundle(job.entry));
+    const broker = makeBroker({ store, clock: systemClock, issuer: issuers.get });
+    const trees = makeFileTrees({ directory: state.directory("runs") });
+    const scheduler = makeScheduler({
+      store,
+      clock: systemClock,
+      random: systemRandom,
+      broker,
+      pool,
+      trees,
+      openHttpClient: world.openHttpClient ?? makeUndiciClients(),
+      resolver: world.resolver ?? makeResolver(),
+      archive,
+      owner: owner.id,
+      onEvent: options.onEvent,
+      jobs,
+      bundle,
+      ticker: cronTicker,
+      concurrency: config.scheduler.concurrency,
+      waitingMax: config.scheduler.queueMax,
+      ...(world.guestTime === undefined ? {} : { guestTime: world.guestTime }),
+    });
+    const reaper = makeReaper({
+      store,
+      clock: systemClock,
+      broker,
+      trees,
+      killLeftBehind,
+      isAlive,
+      issuerNames: options.role === "start" ? Object.keys(config.issuers) : [],
+      issuer: issuers.get,
+      adopt: (row) => adoption(options.role, row.record.trigger.kind, () => scheduler.adopt(row)),
+      onAlert: options.onWarning,
+    });
+    warm(pool, [...jobs.values()], options.role === "start" ? config.executor.warm : 0);
+    return {
+      config,
+      store,
+      state,
+      seals,
+      archive,
+      scheduler,
+      reaper,
+      pool,
+      owner,
+      issuer: issuers.get,
+      bundle,
+      async close() {
+        await Promise.all([pool.close(), issuers.close(), bundler.close()]);
+        await store.unregister(owner.id);
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.unregister(owner.id).catch(() => undefined);
+    await store.close();
+    throw error;
+  }
+}
+
+// A process that serves keeps executors ready; one that runs a single job starts one now, and none after it.
+function warm(pool: SandboxedPool, jobs: readonly JobSpec[], count: number): void {
+  for (const job of jobs) {
+    pool.keepWarm(executorClassOf(job), Math.max(1, count));
+    if (count === 0) pool.keepWarm(executorClassOf(job), 0);
+  }
+}
+
+// Nobody waits any more for a run that `mayfly run` had accepted; a submission or a slot is kept for the next `start`.
+function adoption(role: Role, trigger: string, take: () => boolean): "taken" | "left" | "closed" {
+  if (trigger === "run" || trigger === "test") return "closed";
+  return role === "start" && take() ? "taken" : "left";
+}
+
+function alreadyStarted(other: Owner | undefined): MayflyError {
+  return new MayflyError({
+    code: "start_already",
+    message: "another `mayfly start` serves this state directory",
+    found: other === undefined ? "a living process" : `pid ${other.pid}, since ${isoTime(other.since)}`,
+    needed: "one a state directory",
+    next: "submit to it with `mayfly submit <job>`, or stop it first",
+  });
+}
+
+interface Issuers {
+  get(name: string): Promise<CredentialIssuer>;
+  close(): Promise<void>;
+}
+
+// Opened when first needed: a job without a credential needs none of them, and one that can't be had stops no other.
+function makeIssuers({ config, env, world }: RuntimeOptions, store: SqliteStore, state: StateDirectory): Issuers {
+  const open = remember(
+    (name: string) => name,
+    (name: string) => openIssuer(config.issuers[name], name),
+  );
+
+  async function openIssuer(issuer: IssuerConfig | undefined, name: string): Promise<CredentialIssuer> {
+    if (world?.issuer !== undefined) return world.issuer(name);
+    if (issuer === undefined) throw new IssuerFailure("issuer_unavailable", `there is no issuer ${name} in the config any more`);
+    const shared = { name, installation: store.installation, clock: systemClock, random: systemRandom };
+    if (issuer.kind === "postgres") return makePostgresIssuer({ ...shared, adminUrl: readSecret(issuer.url, env, name) });
+    return makeJwtIssuer({
+      ...shared,
+      audience: issuer.audience,
+      listen: issuer.listen,
+      keysFile: state.keysFile(`jwt-${issuer.listen.port}.json`),
+      registry: store.tokens,
+    });
+  }
+
+  const opened = new Set<Promise<CredentialIssuer>>();
+  return {
+    get(name) {
+      const issuer = open(name);
+      opened.add(issuer);
+      return issuer;
+    },
+    async close() {
+      const settled = await Promise.allSettled(opened);
+      await Promise.all(settled.map((issuer) => (issuer.status === "fulfilled" ? issuer.value.close() : undefined)));
+    },
+  };
+}
+
+/** One promise a key; one that was rejected is forgotten, so that it can be tried again. */
+function remember<Key, Value>(nameOf: (key: Key) => string, make: (key: Key) => Promise<Value>): (key: Key) => Promise<Value> {
+  const made = new Map<string, Promise<Value>>();
+  return (key) => {
+    const name = nameOf(key);
+    const before = made.get(name);
+    if (before !== undefined) return before;
+    const value = make(key);
+    made.set(name, value);
+    value.catch(() => made.delete(name));
+    return value;
+  };
+}

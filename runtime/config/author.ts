@@ -1,0 +1,145 @@
+// The config as its author writes it: the words, their units and their defaults. Types only; what is accepted is
+// decided in shape.ts, what must fit together in relations.ts.
+
+/** A whole number and its unit: "250ms", "30s", "5m", "1h", "1d". */
+export type Duration = `${number}${"ms" | "s" | "m" | "h" | "d"}`;
+/** A whole number and its unit, powers of 1,024: "512B", "64KiB", "16MiB", "1GiB". */
+export type Size = `${number}${"B" | "KiB" | "MiB" | "GiB"}`;
+
+export interface SandboxConfig {
+  /** Directory of Mayfly's own state, relative to the config. Default ".mayfly". */
+  state?: string;
+  executor?: {
+    /**
+     * "required": no run without the operating system's walls. "preferred": a run without them says so in its record.
+     * Without the key, the command that starts Mayfly decides.
+     */
+    osSandbox?: "required" | "preferred";
+    /** Executors that are kept ready. Default 2. */
+    warm?: number;
+  };
+  scheduler?: {
+    /** Runs at once. Default 4. */
+    concurrency?: number;
+    /** Accepted runs that wait; further submissions are turned away. Default 1000. */
+    queue?: number;
+    /** How long running jobs may go on once Mayfly is told to stop. Default "30s". */
+    drain?: Duration;
+  };
+  /** Where credentials come from, by name. Made with `issuers.jwt` and `issuers.postgres`. */
+  issuers?: Record<string, AuthorIssuer>;
+  /** What may run, by name, and what each may do. */
+  jobs: Record<string, AuthorJob>;
+}
+
+export interface AuthorJwtIssuer {
+  kind: "jwt";
+  /** The `aud` of its tokens: the resource that takes them (RFC 7519, 4.1.3). */
+  audience: string;
+  /** Loopback address and port where resources find keys and introspection. Default "127.0.0.1:7420"; port 0 takes any. */
+  listen?: string;
+}
+
+export interface AuthorPostgresIssuer {
+  kind: "postgres";
+  /** Where the connection URL of a role that may create roles is found; never the URL itself. */
+  url: { env: string } | { file: string };
+}
+
+export type AuthorIssuer = AuthorJwtIssuer | AuthorPostgresIssuer;
+
+export interface AuthorJob {
+  /** The job's module, relative to the config and below its directory. */
+  entry: string;
+  /** Whose job it is. Default "default". */
+  tenant?: string;
+  /** Absent: runs only when asked to. */
+  schedule?: AuthorSchedule;
+  /** Absent: the job has no credential. */
+  credential?: AuthorCredential;
+  /** Absent: the job reaches nothing. */
+  network?: AuthorNetwork;
+  files?: AuthorFiles;
+  limits?: AuthorLimits;
+}
+
+export interface AuthorSchedule {
+  /** Five fields (minute, hour, day of month, month, day of week), or six with seconds first. */
+  cron: string;
+  /** IANA time zone. Default "UTC". */
+  timezone?: string;
+  /** A slot that comes while the last run goes on. Default "skip". */
+  overlap?: "skip" | "allow";
+}
+
+export interface AuthorCredential {
+  /** Name of an issuer of this config. */
+  issuer: string;
+  /** What the credential permits, in the issuer's own words. */
+  scope: readonly string[];
+  /** Longest life. The end of the run ends it sooner. */
+  ttl: Duration;
+  /**
+   * "sealed" (default): the job holds a placeholder, which becomes the secret on its way out.
+   * "revealed": the job gets the secret. "query": the job gets answers to SQL (PostgreSQL).
+   */
+  delivery?: "sealed" | "revealed" | "query";
+  /** Why the job needs it, in a few words: goes into the audit log. */
+  purpose: string;
+  /** sealed: the header that takes the secret. Default "authorization". */
+  place?: { header: string };
+  /** sealed: the hosts that get the secret, as in `network.allow`, with the port where it isn't the scheme's own. */
+  hosts?: readonly string[];
+  /** query: bounds of one statement. */
+  query?: {
+    /** Default false: each statement runs in a read-only transaction. */
+    write?: boolean;
+    /** Rows of one answer. Default 10000. */
+    rows?: number;
+    /** One answer as JSON. Default "4MiB". */
+    bytes?: Size;
+    /** Default "10s". */
+    time?: Duration;
+  };
+}
+
+export interface AuthorNetwork {
+  /** "METHOD[,METHOD] scheme://host[:port]/path", with `*` at the path's end for all below it. An empty list allows nothing. */
+  allow: readonly string[];
+  /** CIDR blocks of private or loopback addresses to which an allowed host name may resolve. Default none. */
+  privateAddresses?: readonly string[];
+}
+
+export interface AuthorFiles {
+  /** Path that the job sees, to a file or directory relative to the config. Read-only. */
+  mounts?: Record<string, string>;
+  /** The private directory. Default 16MiB in 1000 files and directories, 16 deep. */
+  quota?: Size | { bytes?: Size; entries?: number; depth?: number };
+}
+
+export interface AuthorLimits {
+  /** From launch to result. Default "60s". */
+  wall?: Duration;
+  /** CPU time. Default "10s", or `wall` where that is less. */
+  cpu?: Duration;
+  /** What the job may add, on and off the heap. Default "64MiB". */
+  memory?: Size;
+  /** All log text of a run. Default "1MiB". */
+  logs?: Size;
+  /** The result as JSON. Default "1MiB". */
+  result?: Size;
+  /** HTTP requests of a run, redirects included. Default 1000. */
+  requests?: number;
+  /** HTTP requests under way at once; further ones wait. Default 16. */
+  requestsAtOnce?: number;
+  /** One HTTP request, redirects included. Default "30s", or `wall` where that is less. */
+  requestTime?: Duration;
+  /** Default "4MiB". */
+  requestBody?: Size;
+  /** After decompression. Default "8MiB". */
+  responseBody?: Size;
+  /** All header fields of one response. Default "16KiB". */
+  responseHeader?: Size;
+  /** Calls out of the sandbox, of any kind. Default 100000. */
+  calls?: number;
+}

@@ -1,0 +1,79 @@
+// What a run's private tree holds, as the supervisor, its only writer, knows it: every entry with its size. The quota is
+// held against this, so that it is exact without asking the disk; after a failed write files.ts sets it right from disk.
+import { type FileQuota, fileQuotaCeiling } from "../../model/limits.ts";
+import { formatSize } from "../../model/units.ts";
+import { Denied } from "./capability.ts";
+import { type GuestPath, guestPath, pathTarget } from "./files-path.ts";
+
+export type Entry = { kind: "directory" } | { kind: "file"; bytes: number };
+
+export interface Ledger {
+  get(path: GuestPath): Entry | undefined;
+  set(path: GuestPath, entry: Entry): void;
+  remove(path: GuestPath): void;
+  /** Ancestors of the path that don't exist yet, outermost first. */
+  missingParents(path: GuestPath): GuestPath[];
+  /** @throws Denied `quota`, when the tree would pass it by these. */
+  require(path: GuestPath, more: { bytes: number; entries: number }): void;
+  /** Files below a directory, in code-unit order. */
+  filesBelow(path: GuestPath): GuestPath[];
+}
+
+/** `given` directories were there before the job and don't count. */
+export function makeLedger(quota: FileQuota, given: readonly GuestPath[]): Ledger {
+  const entries = new Map<string, Entry>(given.map((path) => [path.text, { kind: "directory" }]));
+  let usedBytes = 0;
+
+  const bytesOf = (entry: Entry | undefined) => (entry?.kind === "file" ? entry.bytes : 0);
+
+  function set(path: GuestPath, entry: Entry): void {
+    usedBytes += bytesOf(entry) - bytesOf(entries.get(path.text));
+    entries.set(path.text, entry);
+  }
+
+  function remove(path: GuestPath): void {
+    usedBytes -= bytesOf(entries.get(path.text));
+    entries.delete(path.text);
+  }
+
+  function missingParents(path: GuestPath): GuestPath[] {
+    const parents = path.names.slice(1).map((_, index) => guestPath(path.names.slice(0, index + 1)));
+    return parents.filter((parent) => !entries.has(parent.text));
+  }
+
+  function require(path: GuestPath, more: { bytes: number; entries: number }): void {
+    // What makes nothing larger is always allowed: else a full tree could not be cleared.
+    if (more.bytes > 0 && usedBytes + more.bytes > quota.bytes) {
+      const found = `${usedBytes} bytes are used and ${more.bytes} more asked for, of ${formatSize(quota.bytes)}`;
+      throw overQuota(path, found, "files.quota", formatSize(fileQuotaCeiling.bytes));
+    }
+    const usedEntries = entries.size - given.length;
+    if (more.entries > 0 && usedEntries + more.entries > quota.entries) {
+      const found = `${usedEntries} files and directories exist and ${more.entries} more were asked for, of ${quota.entries}`;
+      throw overQuota(path, found, "files.quota.entries", String(fileQuotaCeiling.entries));
+    }
+  }
+
+  function filesBelow(path: GuestPath): GuestPath[] {
+    const beginning = path.text === "/" ? "/" : `${path.text}/`;
+    const texts = [...entries].filter(([text, entry]) => entry.kind === "file" && text.startsWith(beginning));
+    return texts
+      .map(([text]) => text)
+      .sort()
+      .map((text) => guestPath(text.slice(1).split("/")));
+  }
+
+  return { get: (path) => entries.get(path.text), set, remove, missingParents, require, filesBelow };
+}
+
+function overQuota(path: GuestPath, found: string, key: string, ceiling: string): Denied {
+  return new Denied("quota", `${found}; remove files, or raise ${key} (at most ${ceiling})`, pathTarget(path.text));
+}
+
+/** @throws Denied `depth`. */
+export function requireDepth(quota: FileQuota, path: GuestPath, directories: number): void {
+  if (directories <= quota.depth) return;
+  const found = `the path is ${directories} directories deep, at most ${quota.depth}`;
+  const message = `${found}; use fewer, or raise files.quota.depth (at most ${fileQuotaCeiling.depth})`;
+  throw new Denied("depth", message, pathTarget(path.text));
+}

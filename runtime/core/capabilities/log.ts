@@ -1,0 +1,56 @@
+// The log capability: what a job prints becomes escaped lines, up to a quota. Beyond it one marker stands for all that
+// is dropped; a job that goes on flooding is ended, since each dropped call still costs the supervisor time.
+import { escapeLine } from "../../model/error.ts";
+import { isoTime } from "../../model/units.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { LogLine } from "../../ports/run-archive.ts";
+import type { Arguments } from "../../protocol/bridge.ts";
+
+/** Lines of one call: a text with more is cut. */
+const linesPerCallMax = 1_000;
+/** Calls after the quota is used up, before the run is ended. */
+const droppedCallsMax = 10_000;
+const lineCharsMax = 16_500;
+
+export interface LogParts {
+  logBytes: number;
+  clock: Clock;
+  write(line: LogLine): void;
+  /** The quota is used up many times over. Called once. */
+  onFlood(): void;
+}
+
+export interface LogCapability {
+  write(args: Arguments<"log.write">): void;
+}
+
+export function makeLog({ logBytes, clock, write, onFlood }: LogParts): LogCapability {
+  let bytesLeft = logBytes;
+  let droppedCalls = 0;
+
+  function writeLine(level: LogLine["level"], raw: string): void {
+    const text = escapeLine(raw, lineCharsMax);
+    const bytes = Buffer.byteLength(text) + 1;
+    if (bytes > bytesLeft) {
+      bytesLeft = 0;
+      write({ at: isoTime(clock.nowMs()), level: "warn", text: `[log quota of ${logBytes} bytes is used up: the rest is dropped; raise limits.logs]` });
+      return;
+    }
+    bytesLeft -= bytes;
+    write({ at: isoTime(clock.nowMs()), level, text });
+  }
+
+  return {
+    write({ level, text }) {
+      if (bytesLeft === 0) {
+        droppedCalls += 1;
+        if (droppedCalls === droppedCallsMax) onFlood();
+        return;
+      }
+      for (const line of text.split("\n", linesPerCallMax)) {
+        if (bytesLeft === 0) return;
+        writeLine(level, line);
+      }
+    },
+  };
+}

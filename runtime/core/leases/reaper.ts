@@ -1,0 +1,191 @@
+// What an earlier process left behind is ended here: processes, leases, directories, and the records that say so. It
+// runs at every start and, in a long-lived process, again and again. All of it can be repeated, and a crash in the
+// middle leaves work that the next one finds.
+//
+//   1  runs of dead owners     executor killed by pid and start time → lease ended → directory removed → record closed
+//   2  leases without proof    one more try when it is due; proven dead at the latest when they have expired
+//   3  issuers' own lists      what exists there under our names without a living run: ended (its issue was never recorded)
+//   4  directories             of runs that nobody owns
+//
+// A run that was accepted and never launched is not lost: it is handed to `adopt` by a process that serves submissions.
+import { messageOf } from "../../model/error.ts";
+import { isRunId, leaseIdOf, type RunId } from "../../model/ids.ts";
+import type { Lease } from "../../model/lease.ts";
+import { type Confirmation, finalRunStates, type RunRecord } from "../../model/run.ts";
+import { isoTime } from "../../model/units.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { CredentialIssuer } from "../../ports/credential-issuer.ts";
+import type { KillLeftBehind } from "../../ports/executor-process.ts";
+import type { FileTrees } from "../../ports/file-tree.ts";
+import type { Owner, RunRow, Store } from "../../ports/store.ts";
+import { type Broker, withTimeout } from "./broker.ts";
+
+export interface ReaperParts {
+  store: Store;
+  clock: Clock;
+  broker: Broker;
+  trees: FileTrees;
+  killLeftBehind: KillLeftBehind;
+  /** Whether that process, told by pid, start time and boot, still runs. */
+  isAlive: (owner: Owner) => boolean;
+  /** Names of all configured issuers. */
+  issuerNames: readonly string[];
+  issuer: (name: string) => Promise<CredentialIssuer>;
+  /**
+   * What to do with a run that was accepted and never launched: `taken` by this process, `left` for one that serves
+   * submissions, or `closed` as lost since nobody waits for it any more.
+   */
+  adopt: (row: RunRow) => "taken" | "left" | "closed";
+  onAlert: (message: string) => void;
+}
+
+/** What one pass found and did. */
+export interface Reaped {
+  runs: number;
+  leases: number;
+  directories: number;
+  /** Leases that are still not proven dead. */
+  unconfirmed: number;
+}
+
+export interface Reaper {
+  /** Everything; for a start. */
+  recover(): Promise<Reaped>;
+  /** Leases that are due and runs of owners that died since; for a timer. */
+  tick(): Promise<Reaped>;
+}
+
+export function makeReaper(parts: ReaperParts): Reaper {
+  const { store, clock, broker, trees, isAlive } = parts;
+
+  async function recover(): Promise<Reaped> {
+    const reaped = await tick();
+    const [strays, directories] = await Promise.all([sweepIssuers(), sweepDirectories()]);
+    return { ...reaped, leases: reaped.leases + strays, directories: reaped.directories + directories };
+  }
+
+  async function tick(): Promise<Reaped> {
+    const dead = store.owners().filter((owner) => !isAlive(owner));
+    const living = new Set(store.owners().filter(isAlive).map((owner) => owner.id));
+    const left = store.unfinishedRuns().filter((row) => !living.has(row.owner));
+    const closed = await Promise.all(left.map(closeRun));
+    const [leases, unconfirmed] = await retryDue(living);
+    // Only now: an owner's row is what makes its runs findable as orphans.
+    const stillOpen = new Set(store.unfinishedRuns().map((row) => row.owner));
+    await Promise.all(dead.filter((owner) => !stillOpen.has(owner.id)).map((owner) => store.unregister(owner.id)));
+    return { runs: closed.filter(Boolean).length, leases, directories: 0, unconfirmed };
+  }
+
+  async function closeRun(row: RunRow): Promise<boolean> {
+    const { record } = row;
+    if (record.state === "accepted" && parts.adopt(row) !== "closed") return false;
+    const lease = store.lease(record.id);
+    const ending = lease === undefined || lease.state === "revoked" ? Promise.resolve(lease) : broker.retry(lease);
+    const isGone = row.pid === null || row.startTicks === null || (await parts.killLeftBehind(row.pid, row.startTicks));
+    const isSwept = await trees.sweep(record.id).catch(() => false);
+    const ended = await ending.catch(() => lease);
+    await store.commit([
+      { put: "run", row: closedRow(row, { isGone, isSwept, lease: ended }) },
+      { audit: { type: "run.lost", runId: record.id, job: record.job, detail: `recovered; was ${record.state}` } },
+    ]);
+    return true;
+  }
+
+  function closedRow(row: RunRow, found: { isGone: boolean; isSwept: boolean; lease: Lease | undefined }): RunRow {
+    const { record } = row;
+    const say = (confirmed: boolean): Confirmation => (confirmed ? "confirmed" : "unconfirmed");
+    const launched = row.pid !== null || record.startedAt !== null;
+    const process = launched ? say(found.isGone) : "none";
+    const lease = found.lease === undefined ? "none" : say(found.lease.state === "revoked");
+    const teardown = { isolate: process, process, directory: say(found.isSwept), sockets: launched ? ("confirmed" as const) : ("none" as const), lease };
+    const wasFinal = finalRunStates.includes(record.state);
+    const closed: RunRecord = {
+      ...record,
+      state: wasFinal ? record.state : "lost",
+      error: wasFinal ? record.error : { code: "lost", message: "the supervisor died during this run; what it had was taken away at the next start" },
+      endedAt: record.endedAt ?? isoTime(clock.nowMs()),
+      teardown,
+      lease: found.lease === undefined ? null : leaseOf(found.lease),
+    };
+    return { ...row, record: closed, input: null, pid: null, startTicks: null, tornDown: found.isGone && found.isSwept && lease !== "unconfirmed" };
+  }
+
+  // A lease of a living process's running run is that process's; any other open one is ours to end.
+  async function retryDue(living: ReadonlySet<string>): Promise<[tried: number, unconfirmed: number]> {
+    const now = clock.nowMs();
+    const due = store.openLeases().filter((lease) => {
+      const run = store.run(lease.runId);
+      const isHeld = run !== undefined && living.has(run.owner) && run.record.endedAt === null;
+      return !isHeld && (lease.nextAttemptAt ?? 0) <= now;
+    });
+    const tried = await Promise.all(due.map((lease) => broker.retry(lease).catch(() => lease)));
+    await Promise.all(tried.filter((lease) => lease.state === "revoked").map(confirmInRecord));
+    return [due.length, store.openLeases().filter((lease) => lease.state === "unconfirmed").length];
+  }
+
+  // The run's record said `unconfirmed`: it may now say otherwise, and the run is done with.
+  async function confirmInRecord(lease: Lease): Promise<void> {
+    const row = store.run(lease.runId);
+    if (row === undefined || row.tornDown || row.record.endedAt === null) return;
+    const teardown = { ...row.record.teardown, lease: "confirmed" as const };
+    const tornDown = Object.values(teardown).every((confirmation) => confirmation !== "unconfirmed");
+    await store.commit([{ put: "run", row: { ...row, tornDown, record: { ...row.record, teardown, lease: leaseOf(lease) } } }]);
+  }
+
+  async function sweepIssuers(): Promise<number> {
+    const counts = await Promise.all(
+      parts.issuerNames.map((name) =>
+        sweepIssuer(name).catch((error: unknown) => {
+          parts.onAlert(`issuer ${name} could not be asked for forgotten leases: ${messageOf(error)}`);
+          return 0;
+        }),
+      ),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  async function sweepIssuer(name: string): Promise<number> {
+    const issuer = await parts.issuer(name);
+    const there = await withTimeout(clock, (signal) => issuer.sweep(signal));
+    const strays = there.filter(({ runId }) => !isHeldByLivingRun(runId));
+    for (const { runId } of strays) {
+      const lease = store.lease(runId) ?? strayLease(name, runId);
+      await broker.retry({ ...lease, state: lease.state === "revoked" ? "revoking" : lease.state });
+    }
+    return strays.length;
+  }
+
+  function isHeldByLivingRun(runId: RunId): boolean {
+    const row = store.run(runId);
+    if (row === undefined || row.record.endedAt !== null) return false;
+    return store.owners().some((owner) => owner.id === row.owner && isAlive(owner));
+  }
+
+  // A credential that no record names: it gets one now, so that its end is recorded too.
+  function strayLease(issuer: string, runId: RunId): Lease {
+    const now = clock.nowMs();
+    const unknown = { scope: [], purpose: "found at the issuer without a record", delivery: "sealed" } as const;
+    const times = { intendedAt: now, issuedAt: null, expiresAt: now, revokedAt: null, nextAttemptAt: null };
+    return { id: leaseIdOf(runId), runId, job: "unknown", issuer, state: "intended", ...unknown, ...times, proof: null, attempts: 0, lastError: null };
+  }
+
+  async function sweepDirectories(): Promise<number> {
+    const names = (await trees.leftBehind()).filter((name) => isRunId(name) && !isHeldByLivingRun(name));
+    const swept = await Promise.all(names.map((name) => trees.sweep(name).catch(() => false)));
+    return swept.filter(Boolean).length;
+  }
+
+  return { recover, tick };
+}
+
+/** The part of a lease that a run record shows. */
+export function leaseOf(lease: Lease): NonNullable<RunRecord["lease"]> {
+  return {
+    id: lease.id,
+    issuer: lease.issuer,
+    state: lease.state,
+    issuedAt: lease.issuedAt === null ? null : isoTime(lease.issuedAt),
+    revokedAt: lease.revokedAt === null ? null : isoTime(lease.revokedAt),
+    proof: lease.proof,
+  };
+}

@@ -1,0 +1,34 @@
+// Admission: may this run start, and with what? Pure; the answer is plain data that the rest of a run is built from.
+import type { Grants } from "../../model/grant.ts";
+import type { JobSpec } from "../../model/job.ts";
+import type { Trigger } from "../../model/run.ts";
+
+export interface RunContext {
+  trigger: Trigger;
+  /** Runs of this job that are going on or waiting. */
+  activeRunsOfJob: number;
+  /** Runs of all jobs that wait for a place. */
+  waiting: number;
+  waitingMax: number;
+  /** The process is shutting down and takes no new work. */
+  draining: boolean;
+}
+
+export type Decision = { admit: true; grants: Grants } | { admit: false; code: RefusalCode; message: string };
+export type RefusalCode = "draining" | "queue_full" | "overlap";
+
+export function decide(spec: JobSpec, context: RunContext): Decision {
+  if (context.draining) return no("draining", "this process is shutting down: submit to the next one");
+  if (context.waiting >= context.waitingMax) {
+    return no("queue_full", `${context.waiting} runs wait already, at most ${context.waitingMax}: try later, or raise scheduler.queue`);
+  }
+  const overlaps = context.trigger.kind === "schedule" && context.activeRunsOfJob > 0;
+  if (overlaps && spec.schedule?.overlap !== "allow") {
+    return no("overlap", `the last run of ${spec.name} goes on, and its overlap policy is skip`);
+  }
+  return { admit: true, grants: spec.grants };
+}
+
+function no(code: RefusalCode, message: string): Decision {
+  return { admit: false, code, message };
+}

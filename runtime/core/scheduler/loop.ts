@@ -1,0 +1,211 @@
+// From a tick or a submission to a run: admit, accept durably, wait for a place, run. One of these a process.
+//
+// An accepted run is in the ledger before anyone is told. Its key (a submission's idempotency key, or the schedule's
+// slot) is unique there, so that one tick is one run whatever crashes. When the process drains, what waits stays
+// accepted: the next `start` adopts it.
+import type { AuditEvent } from "../../model/audit-event.ts";
+import { MayflyError, quote } from "../../model/error.ts";
+import { type RunId, runIdFrom } from "../../model/ids.ts";
+import type { JobSpec } from "../../model/job.ts";
+import type { RunRecord, Trigger } from "../../model/run.ts";
+import { isoTime } from "../../model/units.ts";
+import type { Bundle } from "../../ports/bundler.ts";
+import type { RunRow } from "../../ports/store.ts";
+import type { Ticker } from "../../ports/ticker.ts";
+import { decide } from "../policy/decide.ts";
+import { executeRun, newRecord, type RunOrder, type RunParts } from "./run.ts";
+
+export interface SchedulerParts extends RunParts {
+  jobs: ReadonlyMap<string, JobSpec>;
+  bundle: (job: JobSpec) => Promise<Bundle>;
+  ticker: Ticker;
+  concurrency: number;
+  waitingMax: number;
+}
+
+export interface Submission {
+  job: string;
+  /** JSON text. */
+  input: string;
+  trigger: Trigger;
+}
+
+export interface Submitted {
+  id: RunId;
+  /** False when a run with the same key was there already. */
+  isNew: boolean;
+  /** The final record; of an earlier run with the same key too. Rejects when the ledger can't be written. */
+  done: Promise<RunRecord>;
+}
+
+export interface Scheduler {
+  /** Durable when resolved. Rejects with MayflyError: `job_unknown`, `key_conflict`, `bundle_failed`, `store_unavailable`. */
+  submit(submission: Submission): Promise<Submitted>;
+  /** Takes over a run that an earlier process accepted and never launched. */
+  adopt(row: RunRow): boolean;
+  /** Starts the schedules of all jobs. */
+  startSchedules(): void;
+  /** Ends a run that is going on or waiting in this process; false when there is none. */
+  kill(id: RunId, reason: string): boolean;
+  /** Takes nothing new, waits for what runs, and kills what still runs after `withinMs`. */
+  drain(withinMs: number): Promise<void>;
+  active(): { running: number; waiting: number };
+}
+
+interface Entry {
+  order: RunOrder;
+  stop: AbortController;
+  resolve(record: RunRecord): void;
+  reject(error: unknown): void;
+}
+
+export function makeScheduler(parts: SchedulerParts): Scheduler {
+  const { store, clock, random } = parts;
+  const waiting: Entry[] = [];
+  const running = new Map<RunId, Entry>();
+  const stopTickers: (() => void)[] = [];
+  let draining = false;
+  let idle: (() => void) | undefined;
+
+  async function submit({ job, input, trigger }: Submission): Promise<Submitted> {
+    const spec = specOf(job);
+    const id = runIdFrom(random.bytes(16));
+    const acceptedAt = isoTime(clock.nowMs());
+    const decision = decide(spec, {
+      trigger,
+      activeRunsOfJob: [...waiting, ...running.values()].filter((entry) => entry.order.spec.name === job).length,
+      waiting: waiting.length,
+      waitingMax: parts.waitingMax,
+      draining,
+    });
+    const bundle = decision.admit ? await parts.bundle(spec) : null;
+    const base = newRecord({ id, spec, trigger, bundle, acceptedAt });
+    const record: RunRecord = decision.admit
+      ? base
+      : { ...base, state: "refused", endedAt: acceptedAt, error: { code: decision.code, message: decision.message } };
+    const row: RunRow = { record, owner: parts.owner, input: decision.admit ? input : null, pid: null, startTicks: null, tornDown: !decision.admit };
+    const accepted = await store.accept(row, keyOf(trigger), [{ audit: admissionEvent(record, bundle) }]);
+    if (accepted.outcome === "duplicate") return duplicate(accepted.row, input);
+    if (!decision.admit || bundle === null) return { id, isNew: true, done: Promise.resolve(record) };
+    return { id, isNew: true, done: enqueue({ id, spec: { ...spec, grants: decision.grants }, trigger, input, bundle, acceptedAt }) };
+  }
+
+  function specOf(job: string): JobSpec {
+    const spec = parts.jobs.get(job);
+    if (spec !== undefined) return spec;
+    throw new MayflyError({ code: "job_unknown", message: `there is no job ${quote(job)} in the config`, needed: `one of: ${[...parts.jobs.keys()].join(", ")}` });
+  }
+
+  function duplicate(row: RunRow, input: string): Submitted {
+    const { id, endedAt } = row.record;
+    if (endedAt === null && row.input !== null && row.input !== input) {
+      throw new MayflyError({
+        code: "key_conflict",
+        message: `run ${id} was accepted with the same key and another input`,
+        needed: "the same input for the same key",
+        next: "use another key",
+      });
+    }
+    const entry = running.get(id) ?? waiting.find((each) => each.order.id === id);
+    return { id, isNew: false, done: entry === undefined ? Promise.resolve(row.record) : follow(entry) };
+  }
+
+  function follow(entry: Entry): Promise<RunRecord> {
+    const { promise, resolve, reject } = Promise.withResolvers<RunRecord>();
+    const { resolve: first, reject: fail } = entry;
+    entry.resolve = (record) => {
+      first(record);
+      resolve(record);
+    };
+    entry.reject = (error) => {
+      fail(error);
+      reject(error);
+    };
+    return promise;
+  }
+
+  function enqueue(order: RunOrder): Promise<RunRecord> {
+    const { promise, resolve, reject } = Promise.withResolvers<RunRecord>();
+    promise.catch(() => undefined); // whoever submitted may have gone
+    parts.onEvent({ type: "accepted", runId: order.id, job: order.spec.name });
+    waiting.push({ order, stop: new AbortController(), resolve, reject });
+    launchNext();
+    return promise;
+  }
+
+  function launchNext(): void {
+    while (!draining && running.size < parts.concurrency) {
+      const entry = waiting.shift();
+      if (entry === undefined) return;
+      void launch(entry);
+    }
+  }
+
+  async function launch(entry: Entry): Promise<void> {
+    const { order, stop } = entry;
+    running.set(order.id, entry);
+    try {
+      entry.resolve(await executeRun(order, parts, stop.signal));
+    } catch (error) {
+      entry.reject(error);
+    } finally {
+      running.delete(order.id);
+      if (running.size === 0) idle?.();
+      launchNext();
+    }
+  }
+
+  function adopt({ record, input }: RunRow): boolean {
+    const spec = parts.jobs.get(record.job);
+    if (draining || spec === undefined || input === null) return false;
+    const { id, trigger, acceptedAt } = record;
+    void parts.bundle(spec).then(
+      (bundle) => enqueue({ id, spec, trigger, input, bundle, acceptedAt }),
+      () => undefined, // a job that doesn't build any more: the row stays accepted and is looked at again
+    );
+    return true;
+  }
+
+  function startSchedules(): void {
+    for (const spec of parts.jobs.values()) {
+      if (spec.schedule === null) continue;
+      const onSlot = (slot: string) => {
+        submit({ job: spec.name, input: "null", trigger: { kind: "schedule", slot } }).catch(() => undefined);
+      };
+      stopTickers.push(parts.ticker.schedule(spec.schedule.cron, spec.schedule.timezone, onSlot));
+    }
+  }
+
+  function kill(id: RunId, reason: string): boolean {
+    const entry = running.get(id);
+    entry?.stop.abort(new Error(reason));
+    return entry !== undefined;
+  }
+
+  async function drain(withinMs: number): Promise<void> {
+    draining = true;
+    for (const stop of stopTickers.splice(0)) stop();
+    if (running.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    idle = resolve;
+    const cancel = clock.setTimer(withinMs, () => {
+      for (const { stop } of running.values()) stop.abort(new Error("the supervisor is shutting down"));
+    });
+    await promise;
+    cancel();
+  }
+
+  return { submit, adopt, startSchedules, kill, drain, active: () => ({ running: running.size, waiting: waiting.length }) };
+}
+
+function keyOf(trigger: Trigger): string | null {
+  if (trigger.kind === "schedule") return `slot ${trigger.slot}`;
+  return trigger.kind === "submit" && trigger.key !== undefined ? `key ${trigger.key}` : null;
+}
+
+function admissionEvent({ id, job, state, error, trigger }: RunRecord, bundle: Bundle | null): AuditEvent {
+  const about = { runId: id, job };
+  if (state !== "refused") return { type: "run.accepted", ...about, detail: `${trigger.kind}; bundle ${bundle?.digest ?? "none"}` };
+  const type = error?.code === "overlap" ? "run.skipped" : "run.refused";
+  return { type, ...about, code: error?.code ?? "", detail: error?.message ?? "" };
+}

@@ -1,0 +1,320 @@
+// One run on one screen: launch → run → end. What leads to the end (a result, an error, a limit, a kill, a crash) is one
+// `Ending`, and the first one counts; teardown.ts then takes everything away in one order, whatever the ending was.
+import type { AuditEvent } from "../../model/audit-event.ts";
+import { escapeLine, MayflyError, messageOf } from "../../model/error.ts";
+import type { RunId } from "../../model/ids.ts";
+import type { JobSpec } from "../../model/job.ts";
+import { type LimitCode, noUsage, nothingToTearDown, type RunRecord, type RunState, type Trigger, type Usage } from "../../model/run.ts";
+import type { RunEvent } from "../../model/run-event.ts";
+import { formatDuration, formatSize, isoTime } from "../../model/units.ts";
+import type { Bundle } from "../../ports/bundler.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { ExecutorExit, ExecutorPool, ExecutorProcess } from "../../ports/executor-process.ts";
+import type { FileTree, FileTrees } from "../../ports/file-tree.ts";
+import type { OpenHttpClient } from "../../ports/http-client.ts";
+import type { Random } from "../../ports/random.ts";
+import type { Resolver } from "../../ports/resolver.ts";
+import type { RunArchive } from "../../ports/run-archive.ts";
+import type { RunRow, Store } from "../../ports/store.ts";
+import { decodeUp, type GuestClock, type JobFailure, type LaunchHeader } from "../../protocol/channel.ts";
+import { makeStackMapper } from "../bundle/stack.ts";
+import { makeCredential } from "../capabilities/credential.ts";
+import { makeFiles } from "../capabilities/files.ts";
+import { type Gate, type HostTimers, makeGate } from "../capabilities/gate.ts";
+import { makeLog } from "../capabilities/log.ts";
+import { makeNetwork } from "../capabilities/network.ts";
+import type { Broker } from "../leases/broker.ts";
+import { leaseOf } from "../leases/reaper.ts";
+import { tearDown } from "./teardown.ts";
+
+/** The job's `signal` is aborted this long before its wall time is over, or at nine tenths of it. */
+const noticeMs = 1_000;
+
+export interface RunOrder {
+  id: RunId;
+  spec: JobSpec;
+  trigger: Trigger;
+  /** JSON text. */
+  input: string;
+  bundle: Bundle;
+  acceptedAt: string;
+}
+
+export interface RunParts {
+  store: Store;
+  clock: Clock;
+  random: Random;
+  broker: Broker;
+  pool: ExecutorPool;
+  trees: FileTrees;
+  openHttpClient: OpenHttpClient;
+  resolver: Resolver;
+  archive: RunArchive;
+  /** This process, as registered in the store. */
+  owner: string;
+  onEvent(event: RunEvent): void;
+  /** Test kit: the guest's time stands still until these move it. */
+  guestTime?: { nowMs(): number; timers: HostTimers };
+}
+
+/** How a run ended, before anything was taken away. */
+export interface Ending {
+  state: Extract<RunState, "succeeded" | "failed" | "limit" | "killed">;
+  result: unknown;
+  error: RunRecord["error"];
+}
+
+/** What a run holds while it goes on. */
+interface Held {
+  executor: ExecutorProcess;
+  tree: FileTree;
+}
+
+/**
+ * Runs one accepted order to its end and takes everything away. Never rejects for what a job does; rejects with
+ * MayflyError when the ledger can't be written, after the teardown.
+ * @param stop aborted to kill the run; its reason goes into the record.
+ */
+export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSignal): Promise<RunRecord> {
+  const record = newRecord(order);
+  let held: Held;
+  try {
+    held = await prepare(order, parts);
+  } catch (error) {
+    return finish(order, parts, { ...record, state: "failed", error: errorOf(error), endedAt: isoTime(parts.clock.nowMs()) });
+  }
+  const launchedAt = parts.clock.nowMs();
+  const running: RunRecord = { ...record, state: "running", startedAt: isoTime(launchedAt), layers: [...held.executor.layers] };
+  const usage: Usage = { ...noUsage };
+  const live = wire(order, parts, held, usage, launchedAt);
+  let ending: Ending;
+  const startedMs = parts.clock.monotonicMs();
+  try {
+    await parts.store.commit([
+      { put: "run", row: rowOf(running, order, parts, held.executor) },
+      { audit: { ...about(order), type: "run.launched", detail: `bundle ${order.bundle.digest}, pid ${held.executor.pid}` } },
+    ]);
+    parts.onEvent({ type: "launched", runId: order.id, pid: held.executor.pid });
+    ending = await untilEnd(order, parts, held.executor, live, stop);
+  } catch (error) {
+    ending = { state: "failed", result: null, error: errorOf(error) };
+  }
+  usage.wallMs = Math.round(parts.clock.monotonicMs() - startedMs);
+  parts.onEvent({ type: "result", runId: order.id, state: ending.state });
+  const gone = await tearDown({ order, parts, held, gate: live.gate, client: live.client, outputs: live.outputs, ending });
+  const measured = held.executor.usage();
+  Object.assign(usage, { cpuMs: measured.cpuMs, memoryBytesPeak: measured.rssBytesPeak });
+  const lease = parts.store.lease(order.id);
+  return finish(order, parts, {
+    ...running,
+    ...gone.ending,
+    endedAt: isoTime(parts.clock.nowMs()),
+    usage,
+    denials: live.gate.denials,
+    outputs: gone.outputs,
+    teardown: gone.teardown,
+    lease: lease === undefined ? null : leaseOf(lease),
+  });
+}
+
+/** The record of a run that has only been accepted. */
+export function newRecord(order: Omit<RunOrder, "bundle" | "input"> & { bundle: { digest: string } | null }): RunRecord {
+  return {
+    id: order.id,
+    job: order.spec.name,
+    trigger: order.trigger,
+    state: "accepted",
+    result: null,
+    error: null,
+    acceptedAt: order.acceptedAt,
+    startedAt: null,
+    endedAt: null,
+    bundle: order.bundle === null ? null : { digest: order.bundle.digest },
+    limits: order.spec.limits,
+    usage: { ...noUsage },
+    lease: null,
+    denials: [],
+    outputs: [],
+    teardown: { ...nothingToTearDown },
+    layers: [],
+  };
+}
+
+async function prepare({ id, spec }: RunOrder, { pool, trees }: RunParts): Promise<Held> {
+  const [executor, tree] = await Promise.allSettled([pool.take(executorClassOf(spec)), trees.open(id, spec.grants.files.mounts)]);
+  if (executor.status === "fulfilled" && tree.status === "fulfilled") return { executor: executor.value, tree: tree.value };
+  if (executor.status === "fulfilled") await executor.value.kill(5_000);
+  if (tree.status === "fulfilled") await tree.value.destroy();
+  throw executor.status === "rejected" ? executor.reason : (tree as PromiseRejectedResult).reason;
+}
+
+export function executorClassOf({ limits }: JobSpec): { memoryBytes: number; cpuMs: number } {
+  return { memoryBytes: limits.memoryBytes, cpuMs: limits.cpuMs };
+}
+
+interface Live {
+  gate: Gate;
+  client: ReturnType<OpenHttpClient>;
+  outputs: ReturnType<typeof makeFiles>["outputs"];
+  end(ending: Ending): void;
+  ended: Promise<Ending>;
+}
+
+// Gives the run its capabilities: each gets its grant and its mechanism, and the gate gets them all.
+function wire(order: RunOrder, parts: RunParts, { executor, tree }: Held, usage: Usage, launchedAt: number): Live {
+  const { id, spec } = order;
+  const { promise: ended, resolve: end } = Promise.withResolvers<Ending>();
+  const onLimit = (limit: LimitCode) => end(limitEnding(limit, spec));
+  const credential = makeCredential({
+    job: spec.name,
+    grant: spec.grants.credential,
+    random: parts.random,
+    acquire: async (grant) => {
+      const live = await parts.broker.acquire({ runId: id, job: spec.name, tenant: spec.tenant, grant, deadlineAt: launchedAt + spec.limits.wallMs });
+      parts.onEvent({ type: "lease", runId: id, issuer: grant.issuer, state: "issued", detail: grant.scope.join(" ") });
+      return live;
+    },
+  });
+  const client = parts.openHttpClient();
+  const { sealed } = credential;
+  const network = makeNetwork({ grant: spec.grants.network, sealed, resolver: parts.resolver, client, limits: spec.limits, clock: parts.clock });
+  const files = makeFiles({ grant: spec.grants.files, tree });
+  const log = makeLog({
+    logBytes: spec.limits.logBytes,
+    clock: parts.clock,
+    write: (line) => {
+      parts.archive.appendLog(id, line);
+      parts.onEvent({ type: "log", runId: id, level: line.level, text: line.text, at: line.at });
+    },
+    onFlood: () => onLimit("logs"),
+  });
+  const gate = makeGate({
+    runId: id,
+    job: spec.name,
+    operations: {
+      "files.read": files.read,
+      "files.write": files.write,
+      "files.list": files.list,
+      "files.stat": files.stat,
+      "files.mkdir": files.mkdir,
+      "files.remove": files.remove,
+      "http.request": network.request,
+      ...credential.operations,
+    },
+    log,
+    timers: parts.guestTime?.timers ?? null,
+    usage,
+    callsMax: spec.limits.calls,
+    reply: (header, body) => executor.send({ header: { ...header }, body }),
+    record: (event: AuditEvent) => parts.store.commit([{ audit: event }]),
+    onDenied: (denial) => parts.onEvent({ type: "denied", runId: id, denial }),
+    onLimit,
+  });
+  return { gate, client, outputs: files.outputs, end, ended };
+}
+
+async function untilEnd(order: RunOrder, parts: RunParts, executor: ExecutorProcess, live: Live, stop: AbortSignal): Promise<Ending> {
+  const { spec } = order;
+  const { wallMs } = spec.limits;
+  const onStop = () => live.end({ state: "killed", result: null, error: { code: "killed", message: messageOf(stop.reason) } });
+  const notice = () => executor.send({ header: { type: "signal", reason: "the run's time is nearly over" }, body: new Uint8Array(0) });
+  const cancelNotice = parts.clock.setTimer(wallMs - Math.min(noticeMs, wallMs / 10), notice);
+  const cancelDeadline = parts.clock.setTimer(wallMs, () => live.end(limitEnding("timeout", spec)));
+  stop.addEventListener("abort", onStop, { once: true });
+  void executor.exited.then((exit) => live.end(exitEnding(exit, spec)));
+  executor.onGarbage((reason) => live.end({ state: "failed", result: null, error: { code: "crash", message: `the executor spoke out of turn: ${reason}` } }));
+  executor.onFrame((frame) => {
+    const up = decodeUp(frame);
+    if (up.type === "call") live.gate.handle(up.frame);
+    else if (up.type === "done") live.end(resultEnding(up.result, spec));
+    else if (up.type === "failed") live.end(failureEnding(up.failure, order));
+    else live.end({ state: "failed", result: null, error: { code: "crash", message: "the executor spoke out of turn" } });
+  });
+  executor.watch({ cpuMs: spec.limits.cpuMs, memoryBytes: spec.limits.memoryBytes }, (limit) => live.end(limitEnding(limit, spec)));
+  executor.send({ header: { ...launchHeader(order, parts) }, body: order.bundle.code });
+  if (stop.aborted) onStop();
+  try {
+    return await live.ended;
+  } finally {
+    cancelNotice();
+    cancelDeadline();
+    stop.removeEventListener("abort", onStop);
+  }
+}
+
+function launchHeader({ id, spec, input }: RunOrder, { guestTime }: RunParts): LaunchHeader {
+  const clock: GuestClock = guestTime === undefined ? { mode: "real" } : { mode: "host", nowMs: guestTime.nowMs() };
+  return { type: "launch", runId: id, job: spec.name, input, runMs: spec.limits.wallMs, resultBytesMax: spec.limits.resultBytes, clock };
+}
+
+function resultEnding(bytes: Uint8Array, spec: JobSpec): Ending {
+  if (bytes.length > spec.limits.resultBytes) return limitEnding("output", spec);
+  try {
+    return { state: "succeeded", result: JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)), error: null };
+  } catch {
+    return { state: "failed", result: null, error: { code: "crash", message: "the executor's result is no JSON" } };
+  }
+}
+
+function failureEnding(failure: JobFailure, { spec, bundle }: RunOrder): Ending {
+  if (failure.kind === "output" || failure.kind === "memory" || failure.kind === "timeout") return limitEnding(failure.kind, spec);
+  const message = escapeLine(failure.name === "Error" ? failure.message : `${failure.name}: ${failure.message}`, 2_000);
+  if (failure.kind === "shape") return { state: "failed", result: null, error: { code: "job_shape", message } };
+  const { stack, first } = makeStackMapper(bundle.sourceMap, { scriptName: "job.js" })(failure.stack);
+  return { state: "failed", result: null, error: { code: "job_threw", message, stack, ...(first === undefined ? {} : { source: first }) } };
+}
+
+function exitEnding(exit: ExecutorExit, spec: JobSpec): Ending {
+  if (exit.outOfMemory) return limitEnding("memory", spec);
+  if (exit.signal === "SIGXCPU") return limitEnding("cpu", spec);
+  const how = exit.signal ?? `exit code ${exit.code}`;
+  return { state: "failed", result: null, error: { code: "crash", message: `the executor died: ${how}` } };
+}
+
+function limitEnding(limit: LimitCode, { limits, name }: JobSpec): Ending {
+  const [what, key] = {
+    timeout: [`wall time of ${formatDuration(limits.wallMs)}`, "wall"],
+    cpu: [`CPU time of ${formatDuration(limits.cpuMs)}`, "cpu"],
+    memory: [`memory of ${formatSize(limits.memoryBytes)}`, "memory"],
+    output: [`result of ${formatSize(limits.resultBytes)}`, "result"],
+    logs: [`log of ${formatSize(limits.logBytes)}, many times over`, "logs"],
+    calls: [`${limits.calls} calls`, "calls"],
+  }[limit];
+  const message = `the run passed its limit: ${what}; if that is too little, raise jobs.${name}.limits.${key}`;
+  return { state: "limit", result: null, error: { code: limit, message } };
+}
+
+function errorOf(error: unknown): { code: string; message: string } {
+  if (error instanceof MayflyError) return { code: error.code, message: error.describe() };
+  return { code: "internal", message: messageOf(error) };
+}
+
+function about({ id, spec }: RunOrder): { runId: string; job: string } {
+  return { runId: id, job: spec.name };
+}
+
+function rowOf(record: RunRecord, order: RunOrder, { owner }: RunParts, executor: ExecutorProcess | null): RunRow {
+  const ended = record.endedAt !== null;
+  return {
+    record,
+    owner,
+    input: ended ? null : order.input,
+    pid: executor?.pid ?? null,
+    startTicks: executor?.startTicks ?? null,
+    tornDown: ended && Object.values(record.teardown).every((confirmation) => confirmation !== "unconfirmed"),
+  };
+}
+
+async function finish(order: RunOrder, parts: RunParts, record: RunRecord): Promise<RunRecord> {
+  const { state, error, teardown } = record;
+  const unconfirmed = Object.entries(teardown).filter(([, confirmation]) => confirmation === "unconfirmed");
+  const detail = unconfirmed.length === 0 ? state : `${state}; unconfirmed: ${unconfirmed.map(([name]) => name).join(", ")}`;
+  await parts.archive.closeLog(order.id);
+  await parts.store.commit([
+    { put: "run", row: rowOf(record, order, parts, null) },
+    { audit: { ...about(order), type: "run.ended", detail, ...(error === null ? {} : { code: error.code }) } },
+  ]);
+  parts.onEvent({ type: "ended", runId: order.id, record });
+  return record;
+}
+

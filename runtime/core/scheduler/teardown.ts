@@ -1,0 +1,82 @@
+// Everything that a run had is taken away, in an order that shrinks power first:
+//
+//   gate shut → lease's end begun (in parallel from here on) → process killed and seen gone → sockets closed →
+//   outputs collected → directory removed → lease proven dead
+//
+// What could not be confirmed is reported as such; recovery and the reaper take it from there.
+import { MayflyError, messageOf } from "../../model/error.ts";
+import type { CheckedPath } from "../../model/checked.ts";
+import type { Confirmation, Output, Teardown } from "../../model/run.ts";
+import type { HttpClient } from "../../ports/http-client.ts";
+import type { Gate } from "../capabilities/gate.ts";
+import type { Ending, RunOrder, RunParts } from "./run.ts";
+import type { ExecutorProcess } from "../../ports/executor-process.ts";
+import type { FileTree } from "../../ports/file-tree.ts";
+
+/** SIGKILL takes 4 to 23 ms; a process in an uninterruptible read may take longer. */
+const killWaitMs = 5_000;
+
+export interface TeardownParts {
+  order: RunOrder;
+  parts: RunParts;
+  held: { executor: ExecutorProcess; tree: FileTree };
+  gate: Gate;
+  client: HttpClient;
+  outputs: () => Promise<CheckedPath[]>;
+  ending: Ending;
+}
+
+export interface TornDown {
+  /** The ending, or what it became when its outputs could not be kept. */
+  ending: Ending;
+  outputs: Output[];
+  teardown: Teardown;
+}
+
+/** Never rejects. */
+export async function tearDown({ order, parts, held, gate, client, outputs, ending }: TeardownParts): Promise<TornDown> {
+  gate.shut();
+  const say = (step: string, confirmation: Confirmation): Confirmation => {
+    parts.onEvent({ type: "teardown", runId: order.id, step, confirmation });
+    return confirmation;
+  };
+  const lease = endLease(order, parts).then((confirmation) => say("lease", confirmation));
+  const isGone = await held.executor.kill(killWaitMs).catch(() => false);
+  const process = say("process", isGone ? "confirmed" : "unconfirmed");
+  const sockets = say("sockets", await confirm(client.close()));
+  const collected = ending.state === "succeeded" ? await collect(order, parts, held.tree, outputs) : [];
+  const directory = say("directory", (await held.tree.destroy().catch(() => false)) ? "confirmed" : "unconfirmed");
+  const failed = Array.isArray(collected) ? undefined : collected;
+  return {
+    ending: failed ?? ending,
+    outputs: Array.isArray(collected) ? collected : [],
+    teardown: { isolate: process, process, directory, sockets, lease: await lease },
+  };
+}
+
+async function endLease({ id, spec }: RunOrder, { broker, onEvent }: RunParts): Promise<Confirmation> {
+  try {
+    const lease = await broker.end(id);
+    if (lease === undefined) return "none";
+    onEvent({ type: "lease", runId: id, issuer: lease.issuer, state: lease.state, detail: lease.proof ?? lease.lastError ?? "" });
+    return lease.state === "revoked" ? "confirmed" : "unconfirmed";
+  } catch {
+    return spec.grants.credential === null ? "none" : "unconfirmed"; // the ledger can't be read or written
+  }
+}
+
+async function confirm(closing: Promise<void>): Promise<Confirmation> {
+  return closing.then(
+    () => "confirmed" as const,
+    () => "unconfirmed" as const,
+  );
+}
+
+async function collect({ id }: RunOrder, { archive }: RunParts, tree: FileTree, outputs: () => Promise<CheckedPath[]>): Promise<Output[] | Ending> {
+  try {
+    return await archive.collect(id, tree, await outputs());
+  } catch (error) {
+    const found = error instanceof MayflyError ? error.describe() : messageOf(error);
+    return { state: "failed", result: null, error: { code: "store_unavailable", message: `the run succeeded, and its output files could not be kept: ${found}` } };
+  }
+}

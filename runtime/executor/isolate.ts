@@ -1,0 +1,97 @@
+// The only importer of isolated-vm: one isolate, one context, the guest's globals, one job. What the guest holds is one
+// plain function (`Callback`); no object of isolated-vm ever enters it, since one is enough to reach the process.
+//
+// Everything here runs on the executor's main thread, which may therefore be blocked by the job: deadline, CPU and
+// memory are watched by the supervisor from outside. The `timeout` given to each entry is a second, inner line.
+import type * as IsolatedVm from "isolated-vm";
+
+type Ivm = typeof IsolatedVm;
+
+/** Answers the guest at once, or undefined. Must not throw: a host error would show the guest a host path. */
+export type HostCall = (op: string, text: string, bytes: string) => string | undefined;
+
+export interface Guest {
+  /** Compiles and runs the job's bundle. */
+  load(bundle: string, timeoutMs: number): EntryFailure | undefined;
+  /** Enters the guest's one function. */
+  dispatch(kind: "start" | "reply" | "timer" | "signal", json: string, body: Uint8Array | undefined, timeoutMs: number): EntryFailure | undefined;
+  dispose(): void;
+}
+
+/** What ended an entry into the isolate, apart from its normal return. */
+export interface EntryFailure {
+  kind: "threw" | "timeout" | "memory";
+  name: string;
+  message: string;
+  stack: string;
+}
+
+export interface GuestOptions {
+  memoryBytes: number;
+  /** The globals' script; its value is `boot`. */
+  guestScript: string;
+  host: HostCall;
+  /** V8 found the heap limit passed in a way that may have left the isolate unusable. */
+  onCatastrophe: () => void;
+}
+
+/** Loads the addon from its file, so that nothing else has to be readable. */
+export function loadIsolatedVm(addonPath: string): Ivm {
+  const module = { exports: {} as { ivm: Ivm } };
+  process.dlopen(module, addonPath);
+  return module.exports.ivm;
+}
+
+export function makeGuest(ivm: Ivm, options: GuestOptions): Guest {
+  const isolate = new ivm.Isolate({
+    memoryLimit: Math.max(8, Math.ceil(options.memoryBytes / 1_048_576)), // MiB; isolated-vm takes no less than 8
+    onCatastrophicError: options.onCatastrophe,
+  });
+  const context = isolate.createContextSync();
+  const host = new ivm.Callback((op: unknown, text: unknown, bytes: unknown) =>
+    typeof op === "string" && typeof text === "string" && typeof bytes === "string" ? options.host(op, text, bytes) : undefined,
+  );
+  const boot = isolate
+    .compileScriptSync(options.guestScript, { filename: "mayfly:guest" })
+    .runSync(context, { reference: true }) as IsolatedVm.Reference<(host: unknown) => unknown>;
+  const enter = boot.applySync(undefined, [host as unknown as string], { result: { reference: true } }) as unknown as IsolatedVm.Reference<
+    (...args: unknown[]) => unknown
+  >;
+  boot.release();
+
+  const guarded = (action: () => void): EntryFailure | undefined => {
+    try {
+      action();
+      return undefined;
+    } catch (thrown) {
+      return describeFailure(thrown, isolate.isDisposed);
+    }
+  };
+
+  return {
+    load: (bundle, timeoutMs) =>
+      guarded(() => {
+        isolate.compileScriptSync(bundle, { filename: "job.js" }).runSync(context, { timeout: timeoutMs });
+      }),
+    dispatch: (kind, json, body, timeoutMs) =>
+      guarded(() => {
+        const bytes = body === undefined || body.length === 0 ? undefined : copyIn(ivm, body);
+        enter.applySync(undefined, [kind, json, bytes as string | undefined], { timeout: timeoutMs });
+      }),
+    dispose: () => {
+      if (!isolate.isDisposed) isolate.dispose();
+    },
+  };
+}
+
+function copyIn(ivm: Ivm, body: Uint8Array): unknown {
+  const own = new Uint8Array(body); // the frame's buffer belongs to the pipe
+  return new ivm.ExternalCopy(own.buffer, { transferOut: true }).copyInto({ release: true, transferIn: true });
+}
+
+// isolated-vm reports by message text; these two have been stable through its versions (7.0.1).
+function describeFailure(thrown: unknown, disposed: boolean): EntryFailure {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const kind = disposed || /memory limit/.test(error.message) ? "memory" : /^Script execution timed out/.test(error.message) ? "timeout" : "threw";
+  return { kind, name: String(error.name), message: String(error.message), stack: String(error.stack ?? "") };
+}

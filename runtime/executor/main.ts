@@ -1,0 +1,141 @@
+// Ring 2: the process around one isolate. It owns nothing: no environment, no network, no writable disk, one pipe.
+// It relays what the guest says, without believing it, and answers itself only what needs no authority: timers,
+// randomness, IDNA. Its life: warming → ready → launched → done | failed → killed by the supervisor.
+//
+// argv: addon path, globals' script path, memory limit of the isolate in bytes, uid to become when started as root.
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { Socket } from "node:net";
+import { domainToASCII } from "node:url";
+import { type Frame, FrameDecoder, encodeFrame, headerBytesMax, bodyBytesMax } from "../protocol/frame.ts";
+import type { LaunchHeader } from "../protocol/channel.ts";
+import { type EntryFailure, type Guest, loadIsolatedVm, makeGuest } from "./isolate.ts";
+import { becomeNobody, dropPowers, endWithSupervisor } from "./limits.ts";
+
+const PIPE_FD = 3;
+const graceMs = 1_000; // after the run's wall time, should the supervisor not have acted
+
+const [addon = "", guestScript = "", memoryBytes = "0", nobody = "65534"] = process.argv.slice(2);
+becomeNobody(Number(nobody));
+const pipe = new Socket({ fd: PIPE_FD, readable: true, writable: true });
+const timers = new Map<string, NodeJS.Timeout>();
+let deadlineAt = Number.POSITIVE_INFINITY;
+let resultBytesMax = 0;
+
+function send(header: Frame["header"], body: Uint8Array = new Uint8Array(0)): void {
+  for (const part of encodeFrame({ header, body })) pipe.write(part);
+}
+
+/** The guest's header text goes into the frame as it is: the supervisor decodes it. */
+function relay(text: string, bytes: string): void {
+  const header = Buffer.from(text, "utf8");
+  if (header.length > headerBytesMax || header.length < 2 || bytes.length > bodyBytesMax) {
+    refuseLocally(text);
+    return;
+  }
+  const body = Buffer.from(bytes, "latin1");
+  const start = Buffer.alloc(8);
+  start.writeUInt32BE(header.length, 0);
+  start.writeUInt32BE(body.length, 4);
+  pipe.write(Buffer.concat([start, header, body]));
+}
+
+// The call is too large for a frame: answer it here, so that its promise settles. The id stands in the first characters.
+function refuseLocally(text: string): void {
+  const id = Number(/^\{"type":"call","id":(\d{1,15}),/.exec(text.slice(0, 64))?.[1] ?? 0);
+  const error = { code: "call_invalid", message: `the call is larger than ${headerBytesMax} bytes of arguments or ${bodyBytesMax} bytes of content` };
+  setImmediate(() => enter("reply", JSON.stringify({ type: "reply", id, ok: false, error })));
+}
+
+const guest: Guest = makeGuest(loadIsolatedVm(addon), {
+  memoryBytes: Number(memoryBytes),
+  guestScript: readFileSync(guestScript, "utf8"),
+  onCatastrophe: () => process.abort(),
+  host: (op, text, bytes) => {
+    try {
+      return answer(op, text, bytes);
+    } catch {
+      return undefined;
+    }
+  },
+});
+
+function answer(op: string, text: string, bytes: string): string | undefined {
+  switch (op) {
+    case "call":
+      relay(text, bytes);
+      return undefined;
+    case "done":
+      if (Buffer.byteLength(text) <= Math.min(resultBytesMax, bodyBytesMax)) send({ type: "done" }, Buffer.from(text));
+      else send(failure("output", "the result is too large"));
+      return undefined;
+    case "failed":
+      relay(text, "");
+      return undefined;
+    case "timer.set":
+      setTimer(text);
+      return undefined;
+    case "timer.clear":
+      clearTimeout(timers.get(text));
+      timers.delete(text);
+      return undefined;
+    case "random":
+      return randomBytes(Math.min(65_536, Math.max(0, Number(text) | 0))).toString("latin1");
+    case "domainToASCII":
+      return domainToASCII(text.slice(0, 1_024));
+    default:
+      return undefined;
+  }
+}
+
+function setTimer(text: string): void {
+  const [id = "", delayMs = "0"] = text.split(" ");
+  if (timers.size > 10_000) return;
+  clearTimeout(timers.get(id));
+  const fire = () => {
+    timers.delete(id);
+    enter("timer", id);
+  };
+  timers.set(id, setTimeout(fire, Number(delayMs)));
+}
+
+function enter(kind: "start" | "reply" | "timer" | "signal", json: string, body?: Uint8Array): void {
+  report(guest.dispatch(kind, json, body, timeLeftMs()));
+}
+
+function timeLeftMs(): number {
+  return Math.max(1, Math.min(2_147_483_647, Math.ceil(deadlineAt - performance.now())));
+}
+
+function report(failed: EntryFailure | undefined): void {
+  if (failed === undefined) return;
+  send({ ...failure(failed.kind, failed.message), name: failed.name.slice(0, 256), stack: failed.stack.slice(0, 65_000) });
+}
+
+function failure(kind: string, message: string): Frame["header"] & { name: string; stack: string } {
+  return { type: "failed", kind, name: "Error", message: message.slice(0, 16_000), stack: "" };
+}
+
+function launch(header: LaunchHeader, bundle: Uint8Array): void {
+  deadlineAt = performance.now() + header.runMs + graceMs;
+  resultBytesMax = header.resultBytesMax;
+  setTimeout(() => process.exit(1), header.runMs + graceMs).unref();
+  const failed = guest.load(Buffer.from(bundle.buffer, bundle.byteOffset, bundle.byteLength).toString("utf8"), timeLeftMs());
+  if (failed === undefined) enter("start", JSON.stringify(header));
+  else report(failed);
+}
+
+function onFrame(frame: Frame): void {
+  const { header, body } = frame;
+  if (header.type === "launch") launch(header as unknown as LaunchHeader, body);
+  else if (header.type === "reply") enter("reply", JSON.stringify(header), body);
+  else if (header.type === "signal") enter("signal", String(header.reason));
+}
+
+dropPowers();
+endWithSupervisor(pipe);
+const decoder = new FrameDecoder();
+pipe.on("data", (chunk: Buffer) => {
+  for (const frame of decoder.push(chunk)) onFrame(frame);
+});
+send({ type: "ready", v8: process.versions.v8, node: process.versions.node });

@@ -1,0 +1,58 @@
+// The one argument of a job: its input and its capabilities. Every capability is a few lines over the mailbox; what it
+// may do is decided outside.
+import type { AbortSignal } from "./abort.ts";
+import { writeFields } from "./console.ts";
+import { fetch } from "./fetch.ts";
+import { decodeUtf8, encodeUtf8 } from "./encoding.ts";
+import { type Answer, call } from "./mailbox.ts";
+
+interface ContextParts {
+  runId: string;
+  job: string;
+  /** JSON text. */
+  input: string;
+  signal: AbortSignal;
+}
+
+type SqlValue = string | number | boolean | null;
+
+export function makeContext(parts: ContextParts): object {
+  return Object.freeze({
+    input: JSON.parse(parts.input),
+    credential: Object.freeze({
+      fetch: async () => ((await call("credential.fetch", {})).value as { value: string }).value,
+      query: async (sql: string, params: readonly SqlValue[] = []) =>
+        JSON.parse(decodeUtf8((await call("credential.query", { sql, params })).bytes)),
+    }),
+    files: Object.freeze({
+      read: async (path: string) => (await call("files.read", { path })).bytes,
+      readText: async (path: string) => decodeUtf8((await call("files.read", { path })).bytes),
+      write: (path: string, content: string | Uint8Array) => write(path, content, "replace"),
+      append: (path: string, content: string | Uint8Array) => write(path, content, "append"),
+      list: (path: string) => value(call("files.list", { path })),
+      stat: (path: string) => value(call("files.stat", { path })),
+      mkdir: async (path: string) => void (await call("files.mkdir", { path })),
+      remove: async (path: string) => void (await call("files.remove", { path })),
+    }),
+    fetch,
+    log: Object.freeze({
+      debug: (message: unknown, fields?: Record<string, unknown>) => writeFields("debug", message, fields),
+      info: (message: unknown, fields?: Record<string, unknown>) => writeFields("info", message, fields),
+      warn: (message: unknown, fields?: Record<string, unknown>) => writeFields("warn", message, fields),
+      error: (message: unknown, fields?: Record<string, unknown>) => writeFields("error", message, fields),
+    }),
+    signal: parts.signal,
+    run: Object.freeze({ id: parts.runId, job: parts.job }),
+  });
+}
+
+async function write(path: string, content: string | Uint8Array, mode: "replace" | "append"): Promise<void> {
+  if (typeof content !== "string" && !(content instanceof Uint8Array)) {
+    throw new TypeError(`files.${mode === "append" ? "append" : "write"} takes a string or a Uint8Array`);
+  }
+  await call("files.write", { path, mode }, typeof content === "string" ? encodeUtf8(content) : content);
+}
+
+async function value(answer: Promise<Answer>): Promise<unknown> {
+  return (await answer).value;
+}

@@ -1,0 +1,106 @@
+// The guest's end of the bridge. One synchronous host function, held in this module's closure and reachable from
+// nowhere else, takes primitive strings only; answers come back through `settle`, which the executor calls.
+// Errors are built here, in the guest's own realm, from a code and a text.
+//
+// Built-ins that a job could replace are captured before any job code runs, so that the job can't read or alter what
+// other parts of the guest say to the host. That protects the job from its own packages; the host trusts none of it.
+import type { GuestError, OperationName } from "../protocol/bridge.ts";
+
+/** `op`, a text, and bytes as a string of one code unit a byte. Some operations answer at once. */
+export type HostFunction = (op: string, text: string, bytes: string) => string | undefined;
+
+const { parse, stringify } = JSON;
+const { apply } = Reflect;
+const fromCharCode = String.fromCharCode;
+const NativePromise = Promise;
+const NativeError = Error;
+const NativeUint8Array = Uint8Array;
+const { defineProperty } = Object;
+const mapGet = Map.prototype.get;
+const mapSet = Map.prototype.set;
+const mapDelete = Map.prototype.delete;
+const subarray = Uint8Array.prototype.subarray;
+
+interface Waiting {
+  resolve(answer: Answer): void;
+  reject(error: Error): void;
+}
+
+export interface Answer {
+  value: unknown;
+  bytes: Uint8Array;
+}
+
+/** An error that the host gave: `code` is stable, `message` says what to do. */
+export class MayflyGuestError extends NativeError {
+  declare readonly code: string;
+  constructor(error: GuestError) {
+    super(error.message);
+    defineProperty(this, "name", { value: "MayflyError", configurable: true, writable: true });
+    defineProperty(this, "code", { value: error.code, enumerable: true });
+  }
+}
+
+let host: HostFunction = () => undefined;
+let nextId = 1;
+const waiting = new Map<number, Waiting>();
+
+export function connect(hostFunction: HostFunction): void {
+  host = hostFunction;
+}
+
+/** For what the executor itself answers: timers, randomness, names. */
+export function tell(op: string, text: string): string | undefined {
+  return host(op, text, "");
+}
+
+/** Asks the supervisor. */
+export function call(
+  op: OperationName,
+  args: object,
+  bytes?: Uint8Array,
+): Promise<Answer> & { readonly callId: number } {
+  const id = nextId;
+  nextId += 1;
+  const promise = new NativePromise<Answer>((resolve, reject) => {
+    apply(mapSet, waiting, [id, { resolve, reject }]);
+  });
+  host("call", stringify({ type: "call", id, op, args }), bytes === undefined ? "" : bytesToString(bytes));
+  return defineProperty(promise, "callId", { value: id }) as Promise<Answer> & { readonly callId: number };
+}
+
+/** Says something that has no answer. */
+export function post(op: OperationName, args: object): void {
+  const id = nextId;
+  nextId += 1;
+  host("call", stringify({ type: "call", id, op, args }), "");
+}
+
+interface Reply {
+  id: number;
+  ok: boolean;
+  value?: unknown;
+  error?: GuestError;
+}
+
+/** Called by the executor with the supervisor's answer. */
+export function settle(json: string, body: ArrayBuffer | undefined): void {
+  const reply = parse(json) as Reply;
+  const entry = apply(mapGet, waiting, [reply.id]) as Waiting | undefined;
+  if (entry === undefined) return;
+  apply(mapDelete, waiting, [reply.id]);
+  if (reply.ok) entry.resolve({ value: reply.value, bytes: body === undefined ? new NativeUint8Array(0) : new NativeUint8Array(body) });
+  else entry.reject(new MayflyGuestError(reply.error ?? { code: "internal", message: "the host gave no reason" }));
+}
+
+const CHUNK_BYTES = 8_192; // arguments of one call; V8 takes about 120,000
+
+/** One code unit a byte: the form in which bytes cross to the host. */
+export function bytesToString(bytes: Uint8Array): string {
+  if (bytes.length <= CHUNK_BYTES) return apply(fromCharCode, undefined, bytes);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+    text += apply(fromCharCode, undefined, apply(subarray, bytes, [at, at + CHUNK_BYTES]) as Uint8Array);
+  }
+  return text;
+}

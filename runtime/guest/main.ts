@@ -1,0 +1,89 @@
+// Ring 1: everything that a job finds in its isolate. Evaluated while the executor warms; `boot` then takes the host
+// function and returns the one function by which the executor reaches in. No job code has run before `start`.
+//
+//   register  the bundle hands over its job (through a global that is gone before the job runs)
+//   start     runs the job; its promise's fate goes up as `done` or `failed`
+//   reply, timer, signal   answers of the host, timers that are due, the end that draws near
+import type { LaunchHeader } from "../protocol/channel.ts";
+import { AbortController } from "./abort.ts";
+import { clock, installClock } from "./clock.ts";
+import { installConsole } from "./console.ts";
+import { makeContext } from "./context.ts";
+import { describeThrown } from "./errors.ts";
+import { installGlobals } from "./globals.ts";
+import { connect, type HostFunction, settle, tell } from "./mailbox.ts";
+import { resultToJson } from "./result.ts";
+import { fireTimer, useHostTimers } from "./timers.ts";
+
+export type Dispatch = (kind: "start" | "reply" | "timer" | "signal", json: string, body?: ArrayBuffer) => void;
+
+interface RegisteredJob {
+  kind: "mayfly.job";
+  run(context: unknown): unknown;
+}
+
+const { parse, stringify } = JSON;
+
+let registered: unknown;
+const ending = new AbortController();
+
+export default function boot(host: HostFunction): Dispatch {
+  connect(host);
+  installGlobals();
+  installConsole();
+  Object.defineProperty(globalThis, "__mayflyRegister", {
+    configurable: true,
+    value: (job: unknown) => {
+      registered = job;
+    },
+  });
+  return (kind, json, body) => {
+    if (kind === "reply") {
+      const reply = parse(json) as { nowMs?: number };
+      if (reply.nowMs !== undefined) clock.moveTo(reply.nowMs);
+      settle(json, body);
+    } else if (kind === "timer") fireTimer(Number(json));
+    else if (kind === "signal") ending.abort(new Error(json));
+    else start(parse(json) as LaunchHeader);
+  };
+}
+
+function start(launch: LaunchHeader): void {
+  Reflect.deleteProperty(globalThis, "__mayflyRegister");
+  if (launch.clock.mode === "host") {
+    installClock(launch.clock.nowMs);
+    useHostTimers();
+  }
+  const job = registered;
+  registered = undefined;
+  if (!isJob(job)) {
+    fail(
+      "shape",
+      new TypeError("the module's default export is no job: write `export default defineJob(async (context) => …)`"),
+    );
+    return;
+  }
+  const context = makeContext({ runId: launch.runId, job: launch.job, input: launch.input, signal: ending.signal });
+  run(job, context, launch.resultBytesMax);
+}
+
+async function run(job: RegisteredJob, context: object, resultBytesMax: number): Promise<void> {
+  let value: unknown;
+  try {
+    value = await job.run(context);
+  } catch (thrown) {
+    fail("threw", thrown);
+    return;
+  }
+  const result = resultToJson(value, resultBytesMax);
+  if (result.ok) tell("done", result.json);
+  else fail(result.kind, new TypeError(result.message));
+}
+
+function isJob(value: unknown): value is RegisteredJob {
+  return typeof value === "object" && value !== null && (value as RegisteredJob).kind === "mayfly.job";
+}
+
+function fail(kind: "threw" | "output" | "shape", thrown: unknown): void {
+  tell("failed", stringify({ type: "failed", kind, ...describeThrown(thrown) }));
+}

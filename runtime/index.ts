@@ -1,0 +1,40 @@
+// The public surface: what `import … from "mayfly"` finds, in a config and (defineJob and the types) in a job.
+
+export type {
+  AuthorCredential,
+  AuthorFiles,
+  AuthorIssuer,
+  AuthorJob,
+  AuthorJwtIssuer,
+  AuthorLimits,
+  AuthorNetwork,
+  AuthorPostgresIssuer,
+  AuthorSchedule,
+  Duration,
+  SandboxConfig,
+  Size,
+} from "./config/author.ts";
+export {
+  type Config,
+  defineConfig,
+  type IssuerConfig,
+  issuers,
+  type JwtIssuerConfig,
+  type PostgresIssuerConfig,
+  parseConfig,
+} from "./config.ts";
+export {
+  defineJob,
+  type Job,
+  type JobContext,
+  type JobCredential,
+  type JobFiles,
+  type JobLog,
+  type Json,
+  type MayflyGuestError,
+  type QueryRows,
+} from "./job.ts";
+export { type ErrorCode, exitCodes, MayflyError } from "./model/error.ts";
+export type { JobSpec } from "./model/job.ts";
+export type { Limits } from "./model/limits.ts";
+export type { Denial, LimitCode, Output, RunRecord, RunState, Teardown, Trigger, Usage } from "./model/run.ts";

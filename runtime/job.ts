@@ -1,0 +1,122 @@
+// What the author of a job meets: `defineJob` and the types of its context. Types and one function, no imports, so that
+// the guest (ring 1) is built against the same words. What each member does is in runtime/guest; what it may do is
+// decided by the gate (core/capabilities), never here.
+
+/** What JSON can say: a run's input and its result. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+// The web's own types where the author's compiler knows them (lib "dom" or @types/node), else the members that every
+// guest has. The guest itself is compiled without either.
+type AmbientFetch = typeof globalThis extends { fetch: infer Fetch } ? Fetch : MinimalFetch;
+type AmbientSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } } ? Signal : MinimalSignal;
+
+export interface MinimalSignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  throwIfAborted(): void;
+  addEventListener(type: "abort", listener: () => void, options?: { once?: boolean }): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
+export interface MinimalResponse {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly statusText: string;
+  readonly url: string;
+  readonly headers: { get(name: string): string | null };
+  text(): Promise<string>;
+  json(): Promise<unknown>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+export type MinimalFetch = (
+  url: string,
+  init?: {
+    method?: string;
+    headers?: Record<string, string>;
+    body?: string | Uint8Array;
+    redirect?: "follow" | "manual" | "error";
+    signal?: MinimalSignal;
+  },
+) => Promise<MinimalResponse>;
+
+/**
+ * What every refused or failed operation of the context rejects with. `code` is stable: a denial's (the config doesn't
+ * grant it, or a quota is used up) or a failure's (granted and tried, such as `not_found`). `message` says what would
+ * have been needed; it names no host path.
+ */
+export interface MayflyGuestError extends Error {
+  readonly code: string;
+}
+
+export interface QueryRows {
+  columns: string[];
+  /** One array a row, in the order of `columns`; values as JSON has them (dates and large integers are text). */
+  rows: unknown[][];
+}
+
+export interface JobCredential {
+  /**
+   * The credential of this run, issued at the first call. Delivery `sealed`: a placeholder, which becomes the secret in
+   * the one header and at the hosts that the config names. Delivery `revealed`: the secret itself.
+   * @throws MayflyGuestError when the job has no credential, or the issuer can't be asked.
+   */
+  fetch(): Promise<string>;
+  /**
+   * Delivery `query`: runs one SQL statement with the leased credential, outside of the sandbox.
+   * @throws MayflyGuestError for SQL that is wrong or not permitted, and for too many rows, bytes or too long a time.
+   */
+  query(sql: string, params?: readonly (string | number | boolean | null)[]): Promise<QueryRows>;
+}
+
+/** The run's private tree, empty at the start and removed at the end, and the read-only mounts. Paths are absolute. */
+export interface JobFiles {
+  read(path: string): Promise<Uint8Array>;
+  /** UTF-8; other bytes are an error. */
+  readText(path: string): Promise<string>;
+  /** Makes or replaces a file. What lies in `/output` when the run ends is kept. The parent directory must exist. */
+  write(path: string, content: string | Uint8Array): Promise<void>;
+  append(path: string, content: string | Uint8Array): Promise<void>;
+  list(path: string): Promise<{ name: string; kind: "file" | "directory" | "other" }[]>;
+  /** null when nothing is there. `modifiedAtMs` counts from 1970-01-01T00:00:00Z. */
+  stat(path: string): Promise<{ kind: "file" | "directory"; bytes: number; modifiedAtMs: number } | null>;
+  mkdir(path: string): Promise<void>;
+  /** A file or an empty directory. */
+  remove(path: string): Promise<void>;
+}
+
+export interface JobLog {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+/** All that a job has. Anything that is not in here, and not computed, the config must grant and this must carry. */
+export interface JobContext<Input = Json> {
+  /** What the run was started with; `null` for a scheduled run. Not validated: check it before you trust its type. */
+  readonly input: Input;
+  readonly credential: JobCredential;
+  readonly files: JobFiles;
+  /** The web's `fetch`, to where `network.allow` permits. */
+  readonly fetch: AmbientFetch;
+  readonly log: JobLog;
+  /** Aborted shortly before the run is ended from outside. */
+  readonly signal: AmbientSignal;
+  readonly run: { readonly id: string; readonly job: string };
+}
+
+export interface Job<Input = Json, Result = unknown> {
+  readonly kind: "mayfly.job";
+  readonly run: (context: JobContext<Input>) => Result | Promise<Result>;
+}
+
+/**
+ * Declares a job; a job's module exports the outcome as its default. The result must be JSON.
+ * In a bundle, esbuild-bundler.ts puts the same function in the place of this one.
+ */
+export function defineJob<Input = Json, Result = unknown>(
+  run: (context: JobContext<Input>) => Result | Promise<Result>,
+): Job<Input, Result> {
+  return Object.freeze({ kind: "mayfly.job", run });
+}
