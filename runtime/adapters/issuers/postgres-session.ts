@@ -27,6 +27,14 @@ interface Session {
   cut(reason: Cut): void;
 }
 
+/** The statements of a lease that are under way or wait; there is one as long as there are such. */
+interface Queue {
+  /** Settled when the last of them is; never rejects. */
+  tail: Promise<unknown>;
+  /** Set by `end`: what still waits gets nothing. */
+  ended: boolean;
+}
+
 /** Why a statement was stopped from outside. */
 type Cut = "time" | "bytes" | "signal" | "end";
 
@@ -42,13 +50,12 @@ export function makeLeaseSessions(parts: {
   terminate(run: RunId, processId: number): Promise<void>;
 }): LeaseSessions {
   const sessions = new Map<RunId, Session>();
-  /** The last statement of each lease, settled or not: the next one waits for it. */
-  const tails = new Map<RunId, Promise<unknown>>();
+  const queues = new Map<RunId, Queue>();
 
   async function open(run: RunId, secret: string, signal: AbortSignal): Promise<Session> {
     const held = sessions.get(run);
     if (held?.secret === secret) return held;
-    if (held !== undefined) await end(run);
+    if (held !== undefined) await close(run, held);
     try {
       const client = await connectClient(parts.configFor(run, secret), signal);
       const session: Session = { client, secret, wireBytes: 0, wireBytesMax: Number.POSITIVE_INFINITY, cut() {} };
@@ -68,9 +75,19 @@ export function makeLeaseSessions(parts: {
     }
   }
 
-  async function runOne(run: RunId, secret: string, request: QueryRequest, signal: AbortSignal): Promise<QueryResult> {
-    if (signal.aborted) throw new IssuerFailure("issuer_unavailable", "the query was given up before it ran");
+  async function runOne(
+    queue: Queue,
+    run: RunId,
+    secret: string,
+    request: QueryRequest,
+    signal: AbortSignal,
+  ): Promise<QueryResult> {
+    if (signal.aborted || queue.ended) throw givenUp();
     const session = await open(run, secret, signal);
+    if (queue.ended) {
+      await discard(run, session); // it was being opened while the lease was ended
+      throw givenUp();
+    }
     const bounds = armBounds(session, request, signal, parts.clock);
     const work = runStatement(session.client, request);
     work.catch(() => {}); // when a bound comes first, nobody waits for it
@@ -95,8 +112,14 @@ export function makeLeaseSessions(parts: {
   }
 
   async function end(run: RunId): Promise<void> {
+    const queue = queues.get(run);
+    if (queue !== undefined) queue.ended = true;
+    queues.delete(run);
     const session = sessions.get(run);
-    if (session === undefined) return;
+    if (session !== undefined) await close(run, session);
+  }
+
+  async function close(run: RunId, session: Session): Promise<void> {
     sessions.delete(run);
     session.cut("end");
     const cancel = parts.clock.setTimer(endMs, () => session.client.connection.stream.destroy());
@@ -106,14 +129,15 @@ export function makeLeaseSessions(parts: {
 
   return {
     async query(run, secret, request, signal) {
-      const before = tails.get(run) ?? Promise.resolve();
-      const mine = before.then(() => runOne(run, secret, request, signal));
+      const queue = queues.get(run) ?? { tail: Promise.resolve(), ended: false };
+      queues.set(run, queue);
+      const mine = queue.tail.then(() => runOne(queue, run, secret, request, signal));
       const settled = mine.catch(() => {});
-      tails.set(run, settled);
+      queue.tail = settled;
       try {
         return await mine;
       } finally {
-        if (tails.get(run) === settled) tails.delete(run);
+        if (queue.tail === settled && queues.get(run) === queue) queues.delete(run);
       }
     },
     end,
@@ -170,13 +194,17 @@ function failureOf(error: unknown, request: QueryRequest): IssuerFailure {
     if (error.reason === "time") return timeLimit(request);
     if (error.reason === "bytes")
       return new IssuerFailure("query_limit", `the query sent more than ${request.bytesMax} bytes`);
-    return new IssuerFailure("issuer_unavailable", "the query was given up: the run ends");
+    return givenUp();
   }
   if (sqlStateOf(error) === "57014") return timeLimit(request); // query_canceled, by our statement_timeout
   if (isConnectionLoss(error)) {
     return new IssuerFailure("issuer_unavailable", `the session was lost: ${serverSays(error)}`, error);
   }
   return new IssuerFailure("query_failed", serverSays(error), error);
+}
+
+function givenUp(): IssuerFailure {
+  return new IssuerFailure("issuer_unavailable", "the query was given up: its caller left, or the lease has ended");
 }
 
 function timeLimit(request: QueryRequest): IssuerFailure {

@@ -36,7 +36,8 @@ function addonPath(): string {
   return path(dirname(manifest));
 }
 
-const shared = { bundle: true, write: false, legalComments: "none", logLevel: "silent", tsconfigRaw: "{}" } as const satisfies BuildOptions;
+const shared = { bundle: true, write: false, legalComments: "none",
+  absWorkingDir: runtime, logLevel: "silent", tsconfigRaw: "{}" } as const satisfies BuildOptions;
 
 function buildExecutor(): Promise<string> {
   return built({ ...shared, entryPoints: [join(runtime, "executor/main.ts")], format: "cjs", platform: "node", target: "node24" });
@@ -57,7 +58,7 @@ async function buildGuest(): Promise<string> {
     inject: [join(runtime, "guest/encoding.ts")],
     alias: {
       tr46: join(runtime, "guest/tr46.ts"), // asks Node for what would be a table of 246 KB
-      "@exodus/bytes/encoding.js": "@exodus/bytes/encoding-lite.js", // without the legacy multi-byte tables, 150 KB
+      "@exodus/bytes/encoding.js": require.resolve("@exodus/bytes/encoding-lite.js"), // without the legacy multi-byte tables, 150 KB
     },
   });
   // The script's value is `boot`, and it leaves no global behind.

@@ -47,6 +47,8 @@ export interface Scheduler {
   startSchedules(): void;
   /** Ends a run that is going on or waiting in this process; false when there is none. */
   kill(id: RunId, reason: string): boolean;
+  /** Ends all that go on in this process. */
+  killAll(reason: string): void;
   /** Takes nothing new, waits for what runs, and kills what still runs after `withinMs`. */
   drain(withinMs: number): Promise<void>;
   active(): { running: number; waiting: number };
@@ -182,20 +184,22 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
     return entry !== undefined;
   }
 
+  function killAll(reason: string): void {
+    for (const { stop } of running.values()) stop.abort(new Error(reason));
+  }
+
   async function drain(withinMs: number): Promise<void> {
     draining = true;
     for (const stop of stopTickers.splice(0)) stop();
     if (running.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     idle = resolve;
-    const cancel = clock.setTimer(withinMs, () => {
-      for (const { stop } of running.values()) stop.abort(new Error("the supervisor is shutting down"));
-    });
+    const cancel = clock.setTimer(withinMs, () => killAll("the supervisor is shutting down"));
     await promise;
     cancel();
   }
 
-  return { submit, adopt, startSchedules, kill, drain, active: () => ({ running: running.size, waiting: waiting.length }) };
+  return { submit, adopt, startSchedules, kill, killAll, drain, active: () => ({ running: running.size, waiting: waiting.length }) };
 }
 
 function keyOf(trigger: Trigger): string | null {

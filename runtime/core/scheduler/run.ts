@@ -100,6 +100,7 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
     ending = { state: "failed", result: null, error: errorOf(error) };
   }
   usage.wallMs = Math.round(parts.clock.monotonicMs() - startedMs);
+  held.executor.usage(); // read while it is still there
   parts.onEvent({ type: "result", runId: order.id, state: ending.state });
   const gone = await tearDown({ order, parts, held, gate: live.gate, client: live.client, outputs: live.outputs, ending });
   const measured = held.executor.usage();

@@ -1,0 +1,70 @@
+// `mayfly run <job>`: the whole life of a run in this process. Recovery of what an earlier one left comes first.
+import { openRuntime } from "../../compose.ts";
+import { exitCodes } from "../../model/error.ts";
+import { exitCodeOfRun } from "../../model/exit-code.ts";
+import type { RunRecord } from "../../model/run.ts";
+import { type ConfigOption, jobOf, loadConfig } from "../config.ts";
+import { type InputOptions, readInput } from "../input.ts";
+import { makeProgress, printJson, summarize, warn } from "../print.ts";
+
+export interface RunOptions extends ConfigOption, InputOptions {
+  json?: boolean;
+  quiet?: boolean;
+  requireSandbox?: boolean;
+}
+
+export async function run(job: string, options: RunOptions): Promise<void> {
+  const config = await loadConfig(options);
+  jobOf(config, job);
+  const input = readInput(options);
+  const progress = options.quiet ? () => {} : makeProgress();
+  const runtime = await openRuntime({
+    config,
+    role: "run",
+    jobs: [job],
+    osSandbox: options.requireSandbox ? "required" : "preferred",
+    env: process.env,
+    onEvent: progress,
+    onWarning: warn,
+  });
+  const interrupted = killOnSignal((reason) => runtime.scheduler.killAll(reason));
+  try {
+    warnOfMissingLayers(runtime.pool.layers());
+    await runtime.reaper.recover();
+    const { done } = await runtime.scheduler.submit({ job, input, trigger: { kind: "run" } });
+    const record = await done;
+    await printRecord(record, options, runtime.archive.outputDirectory(record.id));
+    process.exitCode = interrupted() ? exitCodes.interrupted : exitCodeOfRun(record);
+  } finally {
+    await runtime.close();
+  }
+}
+
+/** stdout: the result, or the record. stderr: the summary. */
+export async function printRecord(record: RunRecord, options: { json?: boolean; quiet?: boolean }, outputDirectory: string): Promise<void> {
+  if (!options.quiet) summarize(record, outputDirectory);
+  if (options.json) await printJson(record);
+  else if (record.state === "succeeded") await printJson(record.result);
+}
+
+/** One line that names what is missing, and the command that arms it. */
+export function warnOfMissingLayers(layers: readonly { name: string; armed: boolean; detail: string; hint?: string }[]): void {
+  const missing = layers.filter((layer) => !layer.armed);
+  if (missing.length === 0) return;
+  const hint = missing.map((layer) => layer.hint).find((each) => each !== undefined);
+  warn(`sandbox incomplete: ${missing.map((layer) => layer.name).join(", ")} (${missing[0]?.detail})${hint === undefined ? "" : `; to arm: ${hint}`}`);
+}
+
+/** First signal: the run is torn down. Second: this process ends at once, and the next start recovers. */
+function killOnSignal(kill: (reason: string) => void): () => boolean {
+  let count = 0;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      count += 1;
+      if (count > 1) process.exit(exitCodes.interrupted);
+      kill(`interrupted by ${signal}`);
+    });
+  }
+  return () => count > 0;
+}
+

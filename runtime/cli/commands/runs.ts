@@ -1,0 +1,67 @@
+// `mayfly runs` and `mayfly run-show`: read the ledger, whether a `start` is up or not.
+import { openLedger } from "../../compose.ts";
+import { MayflyError, quote } from "../../model/error.ts";
+import { isRunId } from "../../model/ids.ts";
+import type { RunRecord } from "../../model/run.ts";
+import { type ConfigOption, loadConfig } from "../config.ts";
+import { printJson, printResult, table } from "../print.ts";
+
+export async function runs(options: ConfigOption & { limit: string; json?: boolean }): Promise<void> {
+  const { store } = openLedger(await loadConfig(options));
+  try {
+    const records = store.runs(countOf(options.limit)).map((row) => row.record);
+    if (options.json) await printJson(records);
+    else await printResult(table([["ID", "JOB", "STATE", "ACCEPTED", "LEASE", "ERROR"], ...records.map(line)]));
+  } finally {
+    await store.close();
+  }
+}
+
+function line({ id, job, state, acceptedAt, lease, error }: RunRecord): string[] {
+  return [id, job, state, acceptedAt, lease?.state ?? "-", error?.code ?? ""];
+}
+
+/** @throws MayflyError `usage`. */
+export function countOf(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0 && count <= 10_000) return count;
+  throw new MayflyError({ code: "usage", message: "--limit is no count", found: quote(text), needed: "1 to 10000" });
+}
+
+export async function runShow(id: string, options: ConfigOption & { json?: boolean }): Promise<void> {
+  const { store, archive } = openLedger(await loadConfig(options));
+  try {
+    const record = isRunId(id) ? store.run(id)?.record : undefined;
+    if (record === undefined) throw new MayflyError({ code: "run_unknown", message: `there is no run ${quote(id)}`, next: "mayfly runs lists them" });
+    if (options.json) await printJson(record);
+    else await printResult(describe(record, await archive.logLines(id), archive.outputDirectory(id)));
+  } finally {
+    await store.close();
+  }
+}
+
+function describe(record: RunRecord, logs: { at: string; level: string; text: string }[], outputDirectory: string): string {
+  const { usage, limits } = record;
+  const rows = [
+    ["id", record.id],
+    ["job", record.job],
+    ["trigger", JSON.stringify(record.trigger)],
+    ["state", record.state],
+    ["accepted", record.acceptedAt],
+    ["started", record.startedAt ?? "-"],
+    ["ended", record.endedAt ?? "-"],
+    ["bundle", record.bundle?.digest ?? "-"],
+    ["result", JSON.stringify(record.result)?.slice(0, 200) ?? "-"],
+    ["usage", `${usage.wallMs} ms wall, ${usage.cpuMs} of ${limits.cpuMs} ms CPU, ${usage.requests} requests, ${usage.filesWritten} files`],
+    ["teardown", Object.entries(record.teardown).map(([name, confirmation]) => `${name} ${confirmation}`).join(", ")],
+  ];
+  if (record.error !== null) rows.push(["error", `${record.error.message} [${record.error.code}]`]);
+  if (record.error?.stack !== undefined) rows.push(["", record.error.stack.replaceAll("\n", "\n            ")]);
+  if (record.lease !== null) rows.push(["lease", `${record.lease.issuer}: ${record.lease.state}${record.lease.proof === null ? "" : ` (${record.lease.proof})`}`]);
+  for (const denial of record.denials) rows.push(["denied", `${denial.capability} ${denial.target}: ${denial.message} [${denial.code}]`]);
+  for (const output of record.outputs) rows.push(["output", `${outputDirectory}/${output.path}, ${output.bytes} bytes, sha256 ${output.sha256}`]);
+  const missing = record.layers.filter((layer) => !layer.armed).map((layer) => layer.name);
+  rows.push(["layers", missing.length === 0 ? `${record.layers.length} armed` : `missing: ${missing.join(", ")}`]);
+  for (const { at, level, text } of logs) rows.push(["log", `${at} ${level} ${text}`]);
+  return table(rows);
+}

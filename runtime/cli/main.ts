@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+// `mayfly`: parses the command line and hands over to one file a verb. Every failure leaves through `fail`, with the
+// exit code that its kind stands for.
+import { Command, CommanderError } from "commander";
+import { exitCodes } from "../model/error.ts";
+import { fail } from "./print.ts";
+
+const program = new Command("mayfly")
+  .description("Runs short-lived jobs in isolation, with one scoped credential that dies with the run.")
+  .version("0.1.0")
+  .showSuggestionAfterError()
+  .exitOverride()
+  .addHelpText("after", "\nExit codes: 0 succeeded, 1 job failed, 2 usage or config, 3 refused, 4 limit, 5 end unconfirmed, 6 runtime, 130 interrupted");
+
+function command(name: string, description: string): Command {
+  return program.command(name).description(description).option("--config <path>", "the config file (default: sandbox.config.ts, upwards from here)");
+}
+
+function withInput(verb: Command): Command {
+  return verb
+    .option("--input <json>", "the job's input, as JSON")
+    .option("--input-file <path>", "a file with the job's input, as JSON; - for standard input")
+    .option("--json", "print the run record on stdout")
+    .option("--quiet", "no progress on stderr");
+}
+
+withInput(command("run", "run one job here and now, with the whole life of a run").argument("<job>"))
+  .option("--require-sandbox", "refuse to run when a layer of the operating system's sandbox is missing")
+  .action(async (job, options) => (await import("./commands/run.ts")).run(job, options));
+
+command("start", "serve schedules and submissions until SIGTERM (drains) or SIGINT twice (kills)")
+  .option("--allow-missing-sandbox", "serve although a layer of the operating system's sandbox is missing")
+  .action(async (options) => (await import("./commands/start.ts")).start(options));
+
+withInput(command("submit", "hand a run to the running `mayfly start`").argument("<job>"))
+  .option("--key <key>", "idempotency key: the same key is the same run")
+  .option("--wait", "follow the run to its end; output and exit code as of `run`")
+  .action(async (job, options) => (await import("./commands/submit.ts")).submit(job, options));
+
+command("runs", "list runs, newest first")
+  .option("--limit <count>", "how many", "20")
+  .option("--json", "as JSON")
+  .action(async (options) => (await import("./commands/runs.ts")).runs(options));
+
+command("run-show", "show one run: record, denials, logs, outputs")
+  .argument("<id>")
+  .option("--json", "the run record as JSON")
+  .action(async (id, options) => (await import("./commands/runs.ts")).runShow(id, options));
+
+command("leases", "list leases, newest first")
+  .option("--limit <count>", "how many", "20")
+  .option("--json", "as JSON")
+  .action(async (options) => (await import("./commands/leases.ts")).leases(options));
+
+const audit = program.command("audit").description("the audit log");
+audit
+  .command("verify")
+  .description("check that no entry was altered, removed, moved or cut off")
+  .option("--config <path>", "the config file")
+  .option("--json", "as JSON")
+  .action(async (options) => (await import("./commands/audit.ts")).verify(options));
+audit
+  .command("list")
+  .description("print entries, oldest first")
+  .option("--config <path>", "the config file")
+  .option("--from <seq>", "first entry", "1")
+  .option("--json", "one JSON object a line")
+  .action(async (options) => (await import("./commands/audit.ts")).list(options));
+
+command("doctor", "try every layer and limit on this machine and say which are armed")
+  .option("--json", "as JSON")
+  .action(async (options) => (await import("./commands/doctor.ts")).doctor(options));
+
+command("check", "check config and jobs without running them")
+  .option("--json", "as JSON")
+  .action(async (options) => (await import("./commands/check.ts")).check(options));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage;
+  else process.exitCode = fail(error, process.argv.includes("--json"));
+}
+
