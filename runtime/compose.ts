@@ -43,6 +43,8 @@ export interface RuntimeOptions {
   role: Role;
   /** Jobs that this process serves; all by default. Their issuers are opened, and executors are warmed for them. */
   jobs?: readonly string[];
+  /** Executors ready before they are needed; true by default. */
+  warm?: boolean;
   /** When the config says nothing. */
   osSandbox: "required" | "preferred";
   /** Environment of this process: PATH for the sandbox's tools, and the variables that the config names. */
@@ -60,6 +62,8 @@ export interface World {
   /** In the place of every issuer of the config. */
   issuer?: (name: string) => Promise<CredentialIssuer>;
   guestTime?: RunParts["guestTime"];
+  /** In the place of esbuild. */
+  bundle?: (job: JobSpec) => Promise<Bundle>;
 }
 
 export interface Runtime {
@@ -80,7 +84,12 @@ export interface Runtime {
 }
 
 /** Opens the ledger alone: for commands that only read. */
-export function openLedger(config: Config): { store: SqliteStore; state: StateDirectory; seals: Seals; archive: RunArchive } {
+export function openLedger(config: Config): {
+  store: SqliteStore;
+  state: StateDirectory;
+  seals: Seals;
+  archive: RunArchive;
+} {
   const state = openStateDirectory(config.stateDirectory);
   const seals = makeSeals(state.key("audit.key", 32));
   const store = openSqliteStore({ path: state.ledger, clock: systemClock, random: systemRandom, seals });
@@ -110,7 +119,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     const jobs = new Map(Object.entries(config.jobs).filter(([name]) => options.jobs?.includes(name) ?? true));
     const issuers = makeIssuers(options, store, state);
     const bundler = makeBundler({ directory: config.directory, stateDirectory: config.stateDirectory });
-    const bundle = remember((job: JobSpec) => job.name, (job: JobSpec) => bundler.bundle(job.entry));
+    const bundle = remember((job: JobSpec) => job.name, world.bundle ?? ((job: JobSpec) => bundler.bundle(job.entry)));
     const broker = makeBroker({ store, clock: systemClock, issuer: issuers.get });
     const trees = makeFileTrees({ directory: state.directory("runs") });
     const scheduler = makeScheduler({
@@ -144,7 +153,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       adopt: (row) => adoption(options.role, row.record.trigger.kind, () => scheduler.adopt(row)),
       onAlert: options.onWarning,
     });
-    warm(pool, [...jobs.values()], options.role === "start" ? config.executor.warm : 0);
+    if (options.warm ?? true) warm(pool, [...jobs.values()], options.role === "start" ? config.executor.warm : 0);
     return {
       config,
       store,
@@ -208,9 +217,11 @@ function makeIssuers({ config, env, world }: RuntimeOptions, store: SqliteStore,
 
   async function openIssuer(issuer: IssuerConfig | undefined, name: string): Promise<CredentialIssuer> {
     if (world?.issuer !== undefined) return world.issuer(name);
-    if (issuer === undefined) throw new IssuerFailure("issuer_unavailable", `there is no issuer ${name} in the config any more`);
+    if (issuer === undefined)
+      throw new IssuerFailure("issuer_unavailable", `there is no issuer ${name} in the config any more`);
     const shared = { name, installation: store.installation, clock: systemClock, random: systemRandom };
-    if (issuer.kind === "postgres") return makePostgresIssuer({ ...shared, adminUrl: readSecret(issuer.url, env, name) });
+    if (issuer.kind === "postgres")
+      return makePostgresIssuer({ ...shared, adminUrl: readSecret(issuer.url, env, name) });
     return makeJwtIssuer({
       ...shared,
       audience: issuer.audience,
@@ -235,7 +246,10 @@ function makeIssuers({ config, env, world }: RuntimeOptions, store: SqliteStore,
 }
 
 /** One promise a key; one that was rejected is forgotten, so that it can be tried again. */
-function remember<Key, Value>(nameOf: (key: Key) => string, make: (key: Key) => Promise<Value>): (key: Key) => Promise<Value> {
+function remember<Key, Value>(
+  nameOf: (key: Key) => string,
+  make: (key: Key) => Promise<Value>,
+): (key: Key) => Promise<Value> {
   const made = new Map<string, Promise<Value>>();
   return (key) => {
     const name = nameOf(key);

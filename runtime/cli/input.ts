@@ -10,7 +10,11 @@ export interface InputOptions {
 /** The input as JSON text; "null" without one. @throws MayflyError `input_invalid`, `usage`. */
 export function readInput({ input, inputFile }: InputOptions): string {
   if (input !== undefined && inputFile !== undefined) {
-    throw new MayflyError({ code: "usage", message: "both --input and --input-file were given", needed: "one of them" });
+    throw new MayflyError({
+      code: "usage",
+      message: "both --input and --input-file were given",
+      needed: "one of them",
+    });
   }
   const text = input ?? (inputFile === undefined ? "null" : readText(inputFile));
   try {
@@ -31,6 +35,12 @@ function readText(path: string): string {
   try {
     return readFileSync(path === "-" ? 0 : path, "utf8");
   } catch (cause) {
-    throw new MayflyError({ code: "input_invalid", message: "the input file can't be read", found: `${path}: ${messageOf(cause)}`, needed: "a readable file with JSON", cause });
+    throw new MayflyError({
+      code: "input_invalid",
+      message: "the input file can't be read",
+      found: `${path}: ${messageOf(cause)}`,
+      needed: "a readable file with JSON",
+      cause,
+    });
   }
 }

@@ -10,10 +10,16 @@ const program = new Command("mayfly")
   .version("0.1.0")
   .showSuggestionAfterError()
   .exitOverride()
-  .addHelpText("after", "\nExit codes: 0 succeeded, 1 job failed, 2 usage or config, 3 refused, 4 limit, 5 end unconfirmed, 6 runtime, 130 interrupted");
+  .addHelpText(
+    "after",
+    "\nExit codes: 0 succeeded, 1 job failed, 2 usage or config, 3 refused, 4 limit, 5 end unconfirmed, 6 runtime, 130 interrupted",
+  );
 
 function command(name: string, description: string): Command {
-  return program.command(name).description(description).option("--config <path>", "the config file (default: sandbox.config.ts, upwards from here)");
+  return program
+    .command(name)
+    .description(description)
+    .option("--config <path>", "the config file (default: sandbox.config.ts, upwards from here)");
 }
 
 function withInput(verb: Command): Command {
@@ -81,4 +87,3 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage;
   else process.exitCode = fail(error, process.argv.includes("--json"));
 }
-

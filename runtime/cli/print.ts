@@ -1,9 +1,8 @@
 // How the command line speaks: progress and summaries on stderr, results on stdout.
 import colors from "picocolors";
-import { errorCodes, type ExitCode, exitCodes, MayflyError, messageOf } from "../model/error.ts";
+import { type ExitCode, errorCodes, exitCodes, MayflyError, messageOf } from "../model/error.ts";
 import type { RunRecord } from "../model/run.ts";
 import type { RunEvent } from "../model/run-event.ts";
-import { formatSize } from "../model/units.ts";
 import { toErrorAnswer } from "../protocol/control.ts";
 
 export function say(line: string): void {
@@ -30,7 +29,12 @@ export function fail(error: unknown, json = false): ExitCode {
   const known =
     error instanceof MayflyError
       ? error
-      : new MayflyError({ code: "internal", message: `Mayfly itself failed: ${messageOf(error)}`, next: "please report this, with the stack below", cause: error });
+      : new MayflyError({
+          code: "internal",
+          message: `Mayfly itself failed: ${messageOf(error)}`,
+          next: "please report this, with the stack below",
+          cause: error,
+        });
   const [first = "", ...rest] = known.describe().split("\n");
   say([colors.red(`error: ${first}`), ...rest].join("\n"));
   if (known.code === "internal" && error instanceof Error) say(error.stack ?? "");
@@ -76,7 +80,9 @@ function levelOf(level: string): string {
 export function summarize(record: RunRecord, outputDirectory: string): void {
   const { state, error, usage, outputs, lease, teardown } = record;
   const good = state === "succeeded";
-  say(`${(good ? colors.green : colors.red)(state.padEnd(9))} ${usage.wallMs} ms wall, ${usage.cpuMs} ms CPU, ${formatSize(usage.memoryBytesPeak)} peak`);
+  say(
+    `${(good ? colors.green : colors.red)(state.padEnd(9))} ${usage.wallMs} ms wall, ${usage.cpuMs} ms CPU, ${Math.round(usage.memoryBytesPeak / 1_048_576)} MiB peak`,
+  );
   if (error !== null) say(`          ${error.message} [${error.code}]`);
   if (error?.source !== undefined) {
     say(`          at ${error.source.file}:${error.source.line}:${error.source.column}`);
@@ -87,13 +93,23 @@ export function summarize(record: RunRecord, outputDirectory: string): void {
   if (lease !== null) say(`lease     ${lease.state}${lease.proof === null ? "" : `: ${lease.proof}`}`);
   const unconfirmed = Object.entries(teardown).filter(([, confirmation]) => confirmation === "unconfirmed");
   if (unconfirmed.length > 0) {
-    say(colors.red(`unconfirmed: ${unconfirmed.map(([name]) => name).join(", ")} may live on; the next start tries again (mayfly leases)`));
+    say(
+      colors.red(
+        `unconfirmed: ${unconfirmed.map(([name]) => name).join(", ")} may live on; the next start tries again (mayfly leases)`,
+      ),
+    );
   }
 }
 
 /** Columns for people. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
-  return rows.map((row) => row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join("  ")).join("\n");
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+  }
+  return rows
+    .map((row) =>
+      row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join("  "),
+    )
+    .join("\n");
 }

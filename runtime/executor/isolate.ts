@@ -14,7 +14,12 @@ export interface Guest {
   /** Compiles and runs the job's bundle. */
   load(bundle: string, timeoutMs: number): EntryFailure | undefined;
   /** Enters the guest's one function. */
-  dispatch(kind: "start" | "reply" | "timer" | "signal", json: string, body: Uint8Array | undefined, timeoutMs: number): EntryFailure | undefined;
+  dispatch(
+    kind: "start" | "reply" | "timer" | "signal",
+    json: string,
+    body: Uint8Array | undefined,
+    timeoutMs: number,
+  ): EntryFailure | undefined;
   dispose(): void;
 }
 
@@ -49,14 +54,16 @@ export function makeGuest(ivm: Ivm, options: GuestOptions): Guest {
   });
   const context = isolate.createContextSync();
   const host = new ivm.Callback((op: unknown, text: unknown, bytes: unknown) =>
-    typeof op === "string" && typeof text === "string" && typeof bytes === "string" ? options.host(op, text, bytes) : undefined,
+    typeof op === "string" && typeof text === "string" && typeof bytes === "string"
+      ? options.host(op, text, bytes)
+      : undefined,
   );
   const boot = isolate
     .compileScriptSync(options.guestScript, { filename: "mayfly:guest" })
     .runSync(context, { reference: true }) as IsolatedVm.Reference<(host: unknown) => unknown>;
-  const enter = boot.applySync(undefined, [host as unknown as string], { result: { reference: true } }) as unknown as IsolatedVm.Reference<
-    (...args: unknown[]) => unknown
-  >;
+  const enter = boot.applySync(undefined, [host as unknown as string], {
+    result: { reference: true },
+  }) as unknown as IsolatedVm.Reference<(...args: unknown[]) => unknown>;
   boot.release();
 
   const guarded = (action: () => void): EntryFailure | undefined => {
@@ -92,6 +99,11 @@ function copyIn(ivm: Ivm, body: Uint8Array): unknown {
 // isolated-vm reports by message text; these two have been stable through its versions (7.0.1).
 function describeFailure(thrown: unknown, disposed: boolean): EntryFailure {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const kind = disposed || /memory limit/.test(error.message) ? "memory" : /^Script execution timed out/.test(error.message) ? "timeout" : "threw";
+  const kind =
+    disposed || /memory limit/.test(error.message)
+      ? "memory"
+      : /^Script execution timed out/.test(error.message)
+        ? "timeout"
+        : "threw";
   return { kind, name: String(error.name), message: String(error.message), stack: String(error.stack ?? "") };
 }

@@ -7,8 +7,8 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { domainToASCII } from "node:url";
-import { type Frame, FrameDecoder, encodeFrame, headerBytesMax, bodyBytesMax } from "../protocol/frame.ts";
 import type { LaunchHeader } from "../protocol/channel.ts";
+import { bodyBytesMax, encodeFrame, type Frame, FrameDecoder, headerBytesMax } from "../protocol/frame.ts";
 import { type EntryFailure, type Guest, loadIsolatedVm, makeGuest } from "./isolate.ts";
 import { becomeNobody, dropPowers, endWithSupervisor } from "./limits.ts";
 
@@ -43,7 +43,10 @@ function relay(text: string, bytes: string): void {
 // The call is too large for a frame: answer it here, so that its promise settles. The id stands in the first characters.
 function refuseLocally(text: string): void {
   const id = Number(/^\{"type":"call","id":(\d{1,15}),/.exec(text.slice(0, 64))?.[1] ?? 0);
-  const error = { code: "call_invalid", message: `the call is larger than ${headerBytesMax} bytes of arguments or ${bodyBytesMax} bytes of content` };
+  const error = {
+    code: "call_invalid",
+    message: `the call is larger than ${headerBytesMax} bytes of arguments or ${bodyBytesMax} bytes of content`,
+  };
   setImmediate(() => enter("reply", JSON.stringify({ type: "reply", id, ok: false, error })));
 }
 
@@ -109,7 +112,11 @@ function timeLeftMs(): number {
 
 function report(failed: EntryFailure | undefined): void {
   if (failed === undefined) return;
-  send({ ...failure(failed.kind, failed.message), name: failed.name.slice(0, 256), stack: failed.stack.slice(0, 65_000) });
+  send({
+    ...failure(failed.kind, failed.message),
+    name: failed.name.slice(0, 256),
+    stack: failed.stack.slice(0, 65_000),
+  });
 }
 
 function failure(kind: string, message: string): Frame["header"] & { name: string; stack: string } {
@@ -120,7 +127,10 @@ function launch(header: LaunchHeader, bundle: Uint8Array): void {
   deadlineAt = performance.now() + header.runMs + graceMs;
   resultBytesMax = header.resultBytesMax;
   setTimeout(() => process.exit(1), header.runMs + graceMs).unref();
-  const failed = guest.load(Buffer.from(bundle.buffer, bundle.byteOffset, bundle.byteLength).toString("utf8"), timeLeftMs());
+  const failed = guest.load(
+    Buffer.from(bundle.buffer, bundle.byteOffset, bundle.byteLength).toString("utf8"),
+    timeLeftMs(),
+  );
   if (failed === undefined) enter("start", JSON.stringify(header));
   else report(failed);
 }

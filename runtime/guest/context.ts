@@ -2,8 +2,8 @@
 // may do is decided outside.
 import type { AbortSignal } from "./abort.ts";
 import { writeFields } from "./console.ts";
-import { fetch } from "./fetch.ts";
 import { decodeUtf8, encodeUtf8 } from "./encoding.ts";
+import { fetch } from "./fetch.ts";
 import { type Answer, call } from "./mailbox.ts";
 
 interface ContextParts {

@@ -1,8 +1,8 @@
 // fetch, Headers, Request and Response as far as buffered bodies go (https://fetch.spec.whatwg.org/). Streams, FormData
 // and Blob come with the full web API. What may be reached, and every redirect, is decided outside.
 import type { AbortSignal } from "./abort.ts";
-import { DOMException } from "./events.ts";
 import { decodeUtf8, encodeUtf8 } from "./encoding.ts";
+import { DOMException } from "./events.ts";
 import { call, post } from "./mailbox.ts";
 import { type GuestURL, URL, URLSearchParams } from "./url.ts";
 

@@ -89,7 +89,11 @@ export function settle(json: string, body: ArrayBuffer | undefined): void {
   const entry = apply(mapGet, waiting, [reply.id]) as Waiting | undefined;
   if (entry === undefined) return;
   apply(mapDelete, waiting, [reply.id]);
-  if (reply.ok) entry.resolve({ value: reply.value, bytes: body === undefined ? new NativeUint8Array(0) : new NativeUint8Array(body) });
+  if (reply.ok)
+    entry.resolve({
+      value: reply.value,
+      bytes: body === undefined ? new NativeUint8Array(0) : new NativeUint8Array(body),
+    });
   else entry.reject(new MayflyGuestError(reply.error ?? { code: "internal", message: "the host gave no reason" }));
 }
 

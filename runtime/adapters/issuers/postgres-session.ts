@@ -105,7 +105,7 @@ export function makeLeaseSessions(parts: {
 
   async function discard(run: RunId, session: Session): Promise<void> {
     const { processID } = session.client as Client & { processID: number | null };
-    sessions.delete(run);
+    if (sessions.get(run) === session) sessions.delete(run);
     session.client.connection.stream.destroy();
     // If this fails the revocation of the role will end it.
     if (processID !== null) await parts.terminate(run, processID).catch(() => {});
@@ -142,7 +142,7 @@ export function makeLeaseSessions(parts: {
     },
     end,
     async endAll() {
-      await Promise.all([...sessions.keys()].map(end));
+      await Promise.all([...new Set([...queues.keys(), ...sessions.keys()])].map(end));
     },
   };
 }

@@ -118,7 +118,9 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
     leases: sql("SELECT lease FROM leases ORDER BY intended_at DESC LIMIT ?"),
     openLeases: sql("SELECT lease FROM leases WHERE state <> 'revoked' ORDER BY intended_at"),
     putAudit: sql("INSERT INTO audit (seq, at, event, mac) VALUES (?, ?, ?, ?)"),
-    setHead: sql("INSERT INTO audit_head (one, seq, mac, seal) VALUES (1, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, mac = excluded.mac, seal = excluded.seal"),
+    setHead: sql(
+      "INSERT INTO audit_head (one, seq, mac, seal) VALUES (1, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, mac = excluded.mac, seal = excluded.seal",
+    ),
     head: sql("SELECT seq, mac, seal FROM audit_head"),
     audit: sql("SELECT seq, at, event, mac FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?"),
     owners: sql("SELECT owner FROM owners"),
@@ -131,7 +133,19 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
   const putRun = (row: RunRow, key: string | null) => {
     const { id, job, state, acceptedAt } = row.record;
     const record = JSON.stringify(row.record);
-    statements.putRun.run(id, job, state, acceptedAt, key, row.owner, row.input, row.pid, row.startTicks, row.tornDown ? 1 : 0, record);
+    statements.putRun.run(
+      id,
+      job,
+      state,
+      acceptedAt,
+      key,
+      row.owner,
+      row.input,
+      row.pid,
+      row.startTicks,
+      row.tornDown ? 1 : 0,
+      record,
+    );
   };
   const appendAudit = (event: AuditEvent) => {
     const head = statements.head.get() as AuditHead | undefined;
@@ -146,7 +160,8 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
     else if (change.put === "lease") putLease(change.lease);
     else putRunGuarded(change.row);
   };
-  const putLease = (lease: Lease) => statements.putLease.run(lease.runId, lease.state, lease.intendedAt, JSON.stringify(lease));
+  const putLease = (lease: Lease) =>
+    statements.putLease.run(lease.runId, lease.state, lease.intendedAt, JSON.stringify(lease));
   // A final state is final: what comes late may add to the record, and not change how the run ended.
   const putRunGuarded = (row: RunRow) => {
     const before = toRunRow(statements.run.get(row.record.id));
@@ -290,7 +305,14 @@ interface RunColumns {
 function toRunRow(row: unknown): RunRow | undefined {
   if (row === undefined) return undefined;
   const { record, owner, input, pid, start_ticks, torn_down } = row as RunColumns;
-  return { record: JSON.parse(record) as RunRecord, owner, input, pid, startTicks: start_ticks, tornDown: torn_down === 1 };
+  return {
+    record: JSON.parse(record) as RunRecord,
+    owner,
+    input,
+    pid,
+    startTicks: start_ticks,
+    tornDown: torn_down === 1,
+  };
 }
 
 function toRunRows(rows: unknown[]): RunRow[] {

@@ -30,7 +30,8 @@ export function makeControlClient(socketPath: string): ControlClient {
     status: () => ask("GET", "/v1/status"),
     async *events(id) {
       const response = await send(socketPath, "GET", `/v1/runs/${id}/events`);
-      for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) yield JSON.parse(line) as RunEvent;
+      for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY }))
+        yield JSON.parse(line) as RunEvent;
     },
   };
 }

@@ -4,7 +4,13 @@ import { chmodSync, unlinkSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { MayflyError } from "../../model/error.ts";
 import type { RunEvent } from "../../model/run-event.ts";
-import { type StatusAnswer, type SubmissionAnswer, submission, submissionBytesMax, toErrorAnswer } from "../../protocol/control.ts";
+import {
+  type StatusAnswer,
+  type SubmissionAnswer,
+  submission,
+  submissionBytesMax,
+  toErrorAnswer,
+} from "../../protocol/control.ts";
 
 export interface ControlHandlers {
   submit(request: { job: string; input: string; key?: string }): Promise<SubmissionAnswer>;
@@ -70,9 +76,11 @@ function removeSocket(path: string): void {
 async function route(request: IncomingMessage, response: ServerResponse, handlers: ControlHandlers): Promise<void> {
   const { method, url = "" } = request;
   const [, id, what] = /^\/v1\/runs\/(run_[0-9a-f]{32})\/(events|kill)$/.exec(url) ?? [];
-  if (method === "POST" && url === "/v1/runs") answer(response, 202, await handlers.submit(await readSubmission(request)));
+  if (method === "POST" && url === "/v1/runs")
+    answer(response, 202, await handlers.submit(await readSubmission(request)));
   else if (method === "GET" && id !== undefined && what === "events") stream(response, id, handlers);
-  else if (method === "POST" && id !== undefined && what === "kill") answer(response, 200, { killed: handlers.kill(id) });
+  else if (method === "POST" && id !== undefined && what === "kill")
+    answer(response, 200, { killed: handlers.kill(id) });
   else if (method === "GET" && url === "/v1/status") answer(response, 200, handlers.status());
   else throw new MayflyError({ code: "usage", message: `no such route: ${method} ${url.slice(0, 100)}` });
 }
@@ -92,13 +100,19 @@ async function readSubmission(request: IncomingMessage): Promise<{ job: string; 
     throw invalidInput("no JSON");
   }
   const parsed = submission.safeParse(value);
-  if (!parsed.success) throw invalidInput(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
+  if (!parsed.success)
+    throw invalidInput(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
   const { job, input, key } = parsed.data;
   return { job, input: JSON.stringify(input ?? null), ...(key === undefined ? {} : { key }) };
 }
 
 function invalidInput(found: string): MayflyError {
-  return new MayflyError({ code: "input_invalid", message: "the submission can't be read", found, needed: '{"job": "…", "input": …, "key": "…"}' });
+  return new MayflyError({
+    code: "input_invalid",
+    message: "the submission can't be read",
+    found,
+    needed: '{"job": "…", "input": …, "key": "…"}',
+  });
 }
 
 function stream(response: ServerResponse, id: string, handlers: ControlHandlers): void {
@@ -122,13 +136,22 @@ function answer(response: ServerResponse, status: number, body: unknown): void {
   response.end(text);
 }
 
-const statusOf: Partial<Record<MayflyError["code"], number>> = { key_conflict: 409, job_unknown: 404, run_unknown: 404, draining: 503, store_unavailable: 503 };
+const statusOf: Partial<Record<MayflyError["code"], number>> = {
+  key_conflict: 409,
+  job_unknown: 404,
+  run_unknown: 404,
+  draining: 503,
+  store_unavailable: 503,
+};
 
 function answerError(response: ServerResponse, error: unknown): void {
   if (response.headersSent) {
     response.destroy();
     return;
   }
-  const known = error instanceof MayflyError ? error : new MayflyError({ code: "internal", message: "the runtime failed at this request" });
+  const known =
+    error instanceof MayflyError
+      ? error
+      : new MayflyError({ code: "internal", message: "the runtime failed at this request" });
   answer(response, statusOf[known.code] ?? 400, toErrorAnswer(known));
 }

@@ -36,11 +36,23 @@ function addonPath(): string {
   return path(dirname(manifest));
 }
 
-const shared = { bundle: true, write: false, legalComments: "none",
-  absWorkingDir: runtime, logLevel: "silent", tsconfigRaw: "{}" } as const satisfies BuildOptions;
+const shared = {
+  bundle: true,
+  write: false,
+  legalComments: "none",
+  absWorkingDir: runtime,
+  logLevel: "silent",
+  tsconfigRaw: "{}",
+} as const satisfies BuildOptions;
 
 function buildExecutor(): Promise<string> {
-  return built({ ...shared, entryPoints: [join(runtime, "executor/main.ts")], format: "cjs", platform: "node", target: "node24" });
+  return built({
+    ...shared,
+    entryPoints: [join(runtime, "executor/main.ts")],
+    format: "cjs",
+    platform: "node",
+    target: "node24",
+  });
 }
 
 async function buildGuest(): Promise<string> {

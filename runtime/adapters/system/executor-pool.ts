@@ -94,7 +94,10 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
 
   function spawnWith(plan: Sandbox, wanted: ExecutorClass): Promise<ExecutorProcess> {
     made += 1;
-    const cgroup = "cgroups" in options.cgroups ? options.cgroups.cgroups.make(`${options.owner}-${made}`, plan.cgroupLimits(wanted)) : undefined;
+    const cgroup =
+      "cgroups" in options.cgroups
+        ? options.cgroups.cgroups.make(`${options.owner}-${made}`, plan.cgroupLimits(wanted))
+        : undefined;
     return spawnExecutor({ sandbox: plan, wanted, cgroup, layers: plan.layers, sampling });
   }
 
@@ -160,7 +163,8 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
       closed = true;
       const all = [...shelves.values()].flatMap((shelf) => shelf.ready.splice(0));
       await Promise.all(all.map((executor) => executor.kill(5_000)));
-      while ([...shelves.values()].some((shelf) => shelf.warming > 0)) await new Promise((resolve) => setTimeout(resolve, 5));
+      while ([...shelves.values()].some((shelf) => shelf.warming > 0))
+        await new Promise((resolve) => setTimeout(resolve, 5));
     },
   };
 }

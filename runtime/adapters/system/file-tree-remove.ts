@@ -41,35 +41,53 @@ async function stillThere(parent: FileHandle, name: string): Promise<boolean> {
 async function emptyDirectory(root: Pinned): Promise<void> {
   await makeOurs(root);
   const lift = makeLift(root.handle);
-  for (let names = await someNames(root.handle); names.length > 0; names = await someNames(root.handle)) {
-    for (const name of names) await removeEntry(root.handle, name, lift);
-  }
+  await clear(root.handle, (name) => removeDirectory(root.handle, name, lift));
 }
 
-async function removeEntry(root: FileHandle, name: string, lift: Lift): Promise<void> {
-  const pinned = await pin(root, name);
-  if (pinned === undefined) return;
+async function removeDirectory(root: FileHandle, name: string, lift: Lift): Promise<void> {
+  const directory = await pin(root, name);
+  if (directory === undefined) return;
   try {
-    if (!pinned.stats.isDirectory()) return await unlink(through(root, name));
-    await makeOurs(pinned);
-    for (let names = await someNames(pinned.handle); names.length > 0; names = await someNames(pinned.handle)) {
-      for (const child of names) await clearChild(pinned.handle, child, lift);
-    }
+    await makeOurs(directory);
+    await clear(directory.handle, (child) => liftDirectory(directory.handle, child, lift));
     await rmdir(through(root, name));
   } finally {
-    await pinned.handle.close();
+    await directory.handle.close();
   }
 }
 
-async function clearChild(directory: FileHandle, name: string, lift: Lift): Promise<void> {
-  const child = await pin(directory, name);
-  if (child === undefined) return;
+async function liftDirectory(from: FileHandle, name: string, lift: Lift): Promise<void> {
+  const directory = await pin(from, name);
+  if (directory === undefined) return;
   try {
-    if (!child.stats.isDirectory()) return await unlink(through(directory, name));
-    await makeOurs(child); // moving a directory writes its "..": it must be writable
-    await lift(directory, name);
+    await makeOurs(directory); // moving a directory writes its "..": it must be writable
+    await lift(from, name);
   } finally {
-    await child.handle.close();
+    await directory.handle.close();
+  }
+}
+
+/** Unlinks what is no directory, hands the directories to `onDirectory`, until none of either is left. */
+async function clear(directory: FileHandle, onDirectory: (name: string) => Promise<void>): Promise<void> {
+  for (let names = await someNames(directory); names.length > 0; names = await someNames(directory)) {
+    const directories: string[] = [];
+    const unlinked = names.map(async (name) => {
+      if (!(await unlinkFile(directory, name))) directories.push(name);
+    });
+    await Promise.all(unlinked);
+    for (const name of directories) await onDirectory(name);
+  }
+}
+
+/** False for a directory; a link goes without what it points to. */
+async function unlinkFile(directory: FileHandle, name: string): Promise<boolean> {
+  try {
+    await unlink(through(directory, name));
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return true;
+    if (errnoOf(error) === "EISDIR") return false; // Linux's word for it
+    throw error;
   }
 }
 

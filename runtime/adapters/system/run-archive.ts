@@ -1,7 +1,7 @@
 // Log lines and output files of runs, in the state directory: `logs/<run>.ndjson` and `outputs/<run>/…`. Files appear
 // under their final name once they are complete.
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Output } from "../../model/run.ts";
 import type { LogLine, RunArchive } from "../../ports/run-archive.ts";
@@ -46,7 +46,10 @@ export function makeRunArchive(stateDirectory: string, fileBytesMax: number): Ru
     async logLines(runId) {
       const text = await readFile(join(logs, `${runId}.ndjson`), "utf8").catch(() => "");
       // A crash may have torn the last line.
-      return text.split("\n").slice(0, -1).map((line) => JSON.parse(line) as LogLine);
+      return text
+        .split("\n")
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as LogLine);
     },
     async collect(runId, tree, files) {
       if (files.length === 0) return [];

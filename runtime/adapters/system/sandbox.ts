@@ -67,7 +67,10 @@ export function planSandbox(options: SandboxOptions): Sandbox {
       const [file = "", ...args] = [...limits, ...walls, ...nodeArgs(paths, wanted)];
       return readable ? { file, args, uid: nobodyUid, gid: nobodyUid } : { file, args };
     },
-    cgroupLimits: (wanted) => ({ memoryBytes: executorBaselineBytes + Math.ceil(wanted.memoryBytes * 1.5), pidsMax: tasksMax }),
+    cgroupLimits: (wanted) => ({
+      memoryBytes: executorBaselineBytes + Math.ceil(wanted.memoryBytes * 1.5),
+      pidsMax: tasksMax,
+    }),
   };
 }
 
@@ -88,7 +91,12 @@ function nodeArgs(files: ExecutorFiles, wanted: ExecutorClass): string[] {
 }
 
 /** What the executor's four files are called inside the mount tree. */
-const insideNames: ExecutorFiles = { node: "/node", addon: "/isolate.node", entry: "/executor.cjs", guest: "/guest.js" };
+const insideNames: ExecutorFiles = {
+  node: "/node",
+  addon: "/isolate.node",
+  entry: "/executor.cjs",
+  guest: "/guest.js",
+};
 
 function rlimits(wanted: ExecutorClass): string[] {
   return [
@@ -103,7 +111,10 @@ function rlimits(wanted: ExecutorClass): string[] {
 }
 
 function bwrapArgs(files: ExecutorFiles, isRoot: boolean): string[] {
-  const binds = [...libraries(), ...(Object.keys(insideNames) as (keyof ExecutorFiles)[]).map((key) => [files[key], insideNames[key]] as const)];
+  const binds = [
+    ...libraries(),
+    ...(Object.keys(insideNames) as (keyof ExecutorFiles)[]).map((key) => [files[key], insideNames[key]] as const),
+  ];
   return [
     ...(isRoot ? ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] : ["--unshare-user"]),
     "--unshare-ipc",
@@ -135,19 +146,29 @@ function libraries(): (readonly [string, string])[] {
   const paths = new Set<string>();
   for (const line of readFileSync("/proc/self/maps", "utf8").split("\n")) {
     const path = line.slice(line.indexOf("/"));
-    if (/\.so(\.\d+)*$/.test(path) && line.includes("/") && /^(lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s|atomic)|ld-linux[^/]*)\.so/.test(basename(path))) {
+    if (
+      /\.so(\.\d+)*$/.test(path) &&
+      line.includes("/") &&
+      /^(lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s|atomic)|ld-linux[^/]*)\.so/.test(basename(path))
+    ) {
       paths.add(path);
     }
   }
   return [...paths].flatMap((path) => {
     const soname = /^(.*?\.so\.\d+)/.exec(basename(path))?.[1] ?? basename(path);
     const own = [path, join(dirname(path), soname)] as const;
-    return soname.startsWith("ld-linux") ? [own, [path, join(process.arch === "x64" ? "/lib64" : "/lib", soname)] as const] : [own];
+    return soname.startsWith("ld-linux")
+      ? [own, [path, join(process.arch === "x64" ? "/lib64" : "/lib", soname)] as const]
+      : [own];
   });
 }
 
 function findTools(path: string): Tools {
-  const find = (name: string) => path.split(delimiter).map((directory) => join(directory, name)).find(isExecutable);
+  const find = (name: string) =>
+    path
+      .split(delimiter)
+      .map((directory) => join(directory, name))
+      .find(isExecutable);
   return { bwrap: find("bwrap"), prlimit: find("prlimit"), setpriv: find("setpriv") };
 }
 
@@ -183,22 +204,48 @@ function describeLayers({ tools, cgroups, bwrapBroken, isRoot, readable }: Findi
   const layer = (name: string, armed: boolean, detail: string, hint?: string): Layer =>
     armed || hint === undefined ? { name, armed, detail } : { name, armed, detail, hint };
   const bwrap = tools.bwrap !== undefined;
-  const noBwrap = bwrapBroken === undefined ? "bubblewrap (bwrap) is not installed" : `bubblewrap doesn't work here: ${bwrapBroken}`;
+  const noBwrap =
+    bwrapBroken === undefined ? "bubblewrap (bwrap) is not installed" : `bubblewrap doesn't work here: ${bwrapBroken}`;
   const hint = bwrapBroken === undefined ? installTools : "sysctl kernel.unprivileged_userns_clone=1, or start as root";
   const namespaces = (what: string) => (bwrap ? what : noBwrap);
   return [
     layer("process", true, "one process a run, empty environment, one pipe"),
     layer("node-permission", true, "--permission: no file, no child, no worker; dropped further once loaded"),
-    layer("rlimits", tools.prlimit !== undefined, tools.prlimit === undefined ? "prlimit is not installed" : "core, fsize, nofile, cpu, data", "apt-get install util-linux"),
-    layer("no-new-privs", bwrap || tools.setpriv !== undefined, bwrap ? "by bubblewrap" : tools.setpriv ? "by setpriv" : "setpriv is not installed", "apt-get install util-linux"),
-    layer("unprivileged-uid", !isRoot || bwrap || readable, uidDetail(isRoot, bwrap, readable), "start as an ordinary user, or install bubblewrap: apt-get install bubblewrap"),
+    layer(
+      "rlimits",
+      tools.prlimit !== undefined,
+      tools.prlimit === undefined ? "prlimit is not installed" : "core, fsize, nofile, cpu, data",
+      "apt-get install util-linux",
+    ),
+    layer(
+      "no-new-privs",
+      bwrap || tools.setpriv !== undefined,
+      bwrap ? "by bubblewrap" : tools.setpriv ? "by setpriv" : "setpriv is not installed",
+      "apt-get install util-linux",
+    ),
+    layer(
+      "unprivileged-uid",
+      !isRoot || bwrap || readable,
+      uidDetail(isRoot, bwrap, readable),
+      "start as an ordinary user, or install bubblewrap: apt-get install bubblewrap",
+    ),
     layer("network-namespace", bwrap, namespaces("no network interface but an empty loopback"), hint),
     layer("mount-tree", bwrap, namespaces("its own files, read-only; no /proc, /dev, /tmp"), hint),
     layer("pid-namespace", bwrap, namespaces("sees no other process"), hint),
-    layer("die-with-parent", bwrap || tools.setpriv !== undefined, bwrap ? "by bubblewrap, and at the pipe's end" : "by setpriv, and at the pipe's end", "apt-get install util-linux"),
+    layer(
+      "die-with-parent",
+      bwrap || tools.setpriv !== undefined,
+      bwrap ? "by bubblewrap, and at the pipe's end" : "by setpriv, and at the pipe's end",
+      "apt-get install util-linux",
+    ),
     "cgroups" in cgroups
       ? layer("cgroup", true, cgroups.cgroups.detail)
-      : layer("cgroup", false, cgroups.missing, "delegate a cgroup to this user (systemd: Delegate=memory pids), or start as root"),
+      : layer(
+          "cgroup",
+          false,
+          cgroups.missing,
+          "delegate a cgroup to this user (systemd: Delegate=memory pids), or start as root",
+        ),
   ];
 }
 

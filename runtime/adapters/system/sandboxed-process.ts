@@ -4,7 +4,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
 import { escapeLine, MayflyError } from "../../model/error.ts";
 import type { Layer } from "../../model/run.ts";
-import type { ExecutorClass, ExecutorExit, ExecutorProcess, ProcessUsage, WatchLimits } from "../../ports/executor-process.ts";
+import type {
+  ExecutorClass,
+  ExecutorExit,
+  ExecutorProcess,
+  ProcessUsage,
+  WatchLimits,
+} from "../../ports/executor-process.ts";
 import { encodeFrame, type Frame, FrameDecoder, FrameError } from "../../protocol/frame.ts";
 import type { Cgroup } from "./cgroup.ts";
 import { firstChild, isRunning, readStat } from "./proc.ts";
@@ -31,7 +37,9 @@ export interface SpawnOptions {
 export async function spawnExecutor(options: SpawnOptions): Promise<ExecutorProcess> {
   const { sandbox, wanted, cgroup } = options;
   const { file, args, ...owner } = sandbox.command(wanted);
-  const stdio = sandbox.nested ? (["ignore", "ignore", "pipe", "pipe", "pipe"] as const) : (["ignore", "ignore", "pipe", "pipe"] as const);
+  const stdio = sandbox.nested
+    ? (["ignore", "ignore", "pipe", "pipe", "pipe"] as const)
+    : (["ignore", "ignore", "pipe", "pipe"] as const);
   const child = spawn(file, args, { ...owner, env: {}, cwd: "/", stdio: [...stdio] });
   const executor = new SandboxedProcess(child, options);
   try {
@@ -125,7 +133,8 @@ class SandboxedProcess implements ExecutorProcess {
 
   // The kernel needs a moment after the last process of a group is gone.
   #removeCgroup(tries: number): void {
-    if (this.#options.cgroup?.remove() === false && tries > 0) setTimeout(() => this.#removeCgroup(tries - 1), 25).unref();
+    if (this.#options.cgroup?.remove() === false && tries > 0)
+      setTimeout(() => this.#removeCgroup(tries - 1), 25).unref();
   }
 
   #receive(chunk: Buffer): void {
@@ -138,7 +147,8 @@ class SandboxedProcess implements ExecutorProcess {
       return;
     }
     for (const frame of frames) {
-      if (this.#onReady !== undefined) this.#onReady(frame.header.type === "ready" ? undefined : new Error("its first frame is not `ready`"));
+      if (this.#onReady !== undefined)
+        this.#onReady(frame.header.type === "ready" ? undefined : new Error("its first frame is not `ready`"));
       else if (this.#frameListener === undefined) this.#early.push(frame);
       else this.#frameListener(frame);
     }
@@ -216,7 +226,9 @@ class SandboxedProcess implements ExecutorProcess {
     // The outer process may end a moment before the inner one has been taken down.
     while (performance.now() < until) {
       if (this.#hasExited && (this.#pid === 0 || !isRunning(this.#pid, this.#startTicks))) return true;
-      await Promise.race([this.#hasExited ? undefined : this.exited, new Promise((resolve) => setTimeout(resolve, 2))].filter(Boolean));
+      await Promise.race(
+        [this.#hasExited ? undefined : this.exited, new Promise((resolve) => setTimeout(resolve, 2))].filter(Boolean),
+      );
     }
     return false;
   }
@@ -230,7 +242,19 @@ function killQuietly(pid: number): void {
   }
 }
 
-const signals: Record<number, string> = { 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS" };
+const signals: Record<number, string> = {
+  4: "SIGILL",
+  5: "SIGTRAP",
+  6: "SIGABRT",
+  7: "SIGBUS",
+  8: "SIGFPE",
+  9: "SIGKILL",
+  11: "SIGSEGV",
+  15: "SIGTERM",
+  24: "SIGXCPU",
+  25: "SIGXFSZ",
+  31: "SIGSYS",
+};
 
 function signalOf(code: number | null): string | null {
   return code !== null && code > 128 ? (signals[code - 128] ?? null) : null;

@@ -5,7 +5,11 @@ import { MayflyError } from "../../model/error.ts";
 export type SecretSource = { env: string } | { file: string };
 
 /** @throws MayflyError `secret_missing` that names the variable; never a value. */
-export function readSecret(from: SecretSource, env: Readonly<Record<string, string | undefined>>, issuer: string): string {
+export function readSecret(
+  from: SecretSource,
+  env: Readonly<Record<string, string | undefined>>,
+  issuer: string,
+): string {
   const found = ("env" in from ? env[from.env] : readOptional(from.file))?.trim() ?? "";
   if (found !== "") return found;
   const where = "env" in from ? `environment variable ${from.env}` : "the file that the config names";
@@ -13,7 +17,10 @@ export function readSecret(from: SecretSource, env: Readonly<Record<string, stri
     code: "secret_missing",
     message: `issuer ${issuer} has no root credential: ${where} is empty or missing`,
     needed: "postgres://user:password@host:port/database",
-    next: "env" in from ? `set ${from.env}; for a try, \`npm run postgres\` starts a server and prints it` : "write it there, mode 0600",
+    next:
+      "env" in from
+        ? `set ${from.env}; for a try, \`npm run postgres\` starts a server and prints it`
+        : "write it there, mode 0600",
   });
 }
 

@@ -29,14 +29,26 @@ export async function verify(options: ConfigOption & { json?: boolean }): Promis
 
 export async function list(options: ConfigOption & { from: string; json?: boolean }): Promise<void> {
   const from = Number(options.from);
-  if (!Number.isInteger(from) || from < 1) throw new MayflyError({ code: "usage", message: "--from is no entry's number", found: quote(options.from), needed: "1 or more" });
+  if (!Number.isInteger(from) || from < 1)
+    throw new MayflyError({
+      code: "usage",
+      message: "--from is no entry's number",
+      found: quote(options.from),
+      needed: "1 or more",
+    });
   const { store } = openLedger(await loadConfig(options));
   try {
     let seq = from;
-    for (let page = store.auditEntries(seq, pageEntries); page.length > 0; page = store.auditEntries(seq, pageEntries)) {
+    for (
+      let page = store.auditEntries(seq, pageEntries);
+      page.length > 0;
+      page = store.auditEntries(seq, pageEntries)
+    ) {
       for (const entry of page) {
         const { type, ...rest } = entry.event;
-        await printResult(options.json ? JSON.stringify(entry) : `${entry.seq} ${entry.at} ${type} ${JSON.stringify(rest)}`);
+        await printResult(
+          options.json ? JSON.stringify(entry) : `${entry.seq} ${entry.at} ${type} ${JSON.stringify(rest)}`,
+        );
         seq = entry.seq + 1;
       }
     }

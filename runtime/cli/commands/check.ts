@@ -30,6 +30,11 @@ export async function check(options: ConfigOption & { json?: boolean }): Promise
     await bundler.close();
   }
   if (options.json) await printJson({ config: config.path, jobs: checks });
-  for (const each of checks) say(each.ok ? `ok     ${each.job}  ${each.bytes} bytes  ${each.digest}` : `failed ${each.job}  ${each.error?.message}`);
+  for (const each of checks)
+    say(
+      each.ok
+        ? `ok     ${each.job}  ${each.bytes} bytes  ${each.digest}`
+        : `failed ${each.job}  ${each.error?.message}`,
+    );
   if (checks.some((each) => !each.ok)) process.exitCode = exitCodes.usage;
 }

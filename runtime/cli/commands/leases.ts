@@ -13,7 +13,14 @@ export async function leases(options: ConfigOption & { limit: string; json?: boo
       await printJson(all);
       return;
     }
-    const rows = all.map((lease) => [lease.id, lease.job, lease.issuer, lease.state, isoTime(lease.expiresAt), lease.proof ?? lease.lastError ?? ""]);
+    const rows = all.map((lease) => [
+      lease.id,
+      lease.job,
+      lease.issuer,
+      lease.state,
+      isoTime(lease.expiresAt),
+      lease.proof ?? lease.lastError ?? "",
+    ]);
     await printResult(table([["ID", "JOB", "ISSUER", "STATE", "EXPIRES", "PROOF"], ...rows]));
   } finally {
     await store.close();

@@ -41,18 +41,26 @@ export async function run(job: string, options: RunOptions): Promise<void> {
 }
 
 /** stdout: the result, or the record. stderr: the summary. */
-export async function printRecord(record: RunRecord, options: { json?: boolean; quiet?: boolean }, outputDirectory: string): Promise<void> {
+export async function printRecord(
+  record: RunRecord,
+  options: { json?: boolean; quiet?: boolean },
+  outputDirectory: string,
+): Promise<void> {
   if (!options.quiet) summarize(record, outputDirectory);
   if (options.json) await printJson(record);
   else if (record.state === "succeeded") await printJson(record.result);
 }
 
 /** One line that names what is missing, and the command that arms it. */
-export function warnOfMissingLayers(layers: readonly { name: string; armed: boolean; detail: string; hint?: string }[]): void {
+export function warnOfMissingLayers(
+  layers: readonly { name: string; armed: boolean; detail: string; hint?: string }[],
+): void {
   const missing = layers.filter((layer) => !layer.armed);
   if (missing.length === 0) return;
   const hint = missing.map((layer) => layer.hint).find((each) => each !== undefined);
-  warn(`sandbox incomplete: ${missing.map((layer) => layer.name).join(", ")} (${missing[0]?.detail})${hint === undefined ? "" : `; to arm: ${hint}`}`);
+  warn(
+    `sandbox incomplete: ${missing.map((layer) => layer.name).join(", ")} (${missing[0]?.detail})${hint === undefined ? "" : `; to arm: ${hint}`}`,
+  );
 }
 
 /** First signal: the run is torn down. Second: this process ends at once, and the next start recovers. */
@@ -67,4 +75,3 @@ function killOnSignal(kill: (reason: string) => void): () => boolean {
   }
   return () => count > 0;
 }
-

@@ -32,7 +32,12 @@ export async function runShow(id: string, options: ConfigOption & { json?: boole
   const { store, archive } = openLedger(await loadConfig(options));
   try {
     const record = isRunId(id) ? store.run(id)?.record : undefined;
-    if (record === undefined) throw new MayflyError({ code: "run_unknown", message: `there is no run ${quote(id)}`, next: "mayfly runs lists them" });
+    if (record === undefined)
+      throw new MayflyError({
+        code: "run_unknown",
+        message: `there is no run ${quote(id)}`,
+        next: "mayfly runs lists them",
+      });
     if (options.json) await printJson(record);
     else await printResult(describe(record, await archive.logLines(id), archive.outputDirectory(id)));
   } finally {
@@ -40,7 +45,11 @@ export async function runShow(id: string, options: ConfigOption & { json?: boole
   }
 }
 
-function describe(record: RunRecord, logs: { at: string; level: string; text: string }[], outputDirectory: string): string {
+function describe(
+  record: RunRecord,
+  logs: { at: string; level: string; text: string }[],
+  outputDirectory: string,
+): string {
   const { usage, limits } = record;
   const rows = [
     ["id", record.id],
@@ -52,14 +61,28 @@ function describe(record: RunRecord, logs: { at: string; level: string; text: st
     ["ended", record.endedAt ?? "-"],
     ["bundle", record.bundle?.digest ?? "-"],
     ["result", JSON.stringify(record.result)?.slice(0, 200) ?? "-"],
-    ["usage", `${usage.wallMs} ms wall, ${usage.cpuMs} of ${limits.cpuMs} ms CPU, ${usage.requests} requests, ${usage.filesWritten} files`],
-    ["teardown", Object.entries(record.teardown).map(([name, confirmation]) => `${name} ${confirmation}`).join(", ")],
+    [
+      "usage",
+      `${usage.wallMs} ms wall, ${usage.cpuMs} of ${limits.cpuMs} ms CPU, ${usage.requests} requests, ${usage.filesWritten} files`,
+    ],
+    [
+      "teardown",
+      Object.entries(record.teardown)
+        .map(([name, confirmation]) => `${name} ${confirmation}`)
+        .join(", "),
+    ],
   ];
   if (record.error !== null) rows.push(["error", `${record.error.message} [${record.error.code}]`]);
   if (record.error?.stack !== undefined) rows.push(["", record.error.stack.replaceAll("\n", "\n            ")]);
-  if (record.lease !== null) rows.push(["lease", `${record.lease.issuer}: ${record.lease.state}${record.lease.proof === null ? "" : ` (${record.lease.proof})`}`]);
-  for (const denial of record.denials) rows.push(["denied", `${denial.capability} ${denial.target}: ${denial.message} [${denial.code}]`]);
-  for (const output of record.outputs) rows.push(["output", `${outputDirectory}/${output.path}, ${output.bytes} bytes, sha256 ${output.sha256}`]);
+  if (record.lease !== null)
+    rows.push([
+      "lease",
+      `${record.lease.issuer}: ${record.lease.state}${record.lease.proof === null ? "" : ` (${record.lease.proof})`}`,
+    ]);
+  for (const denial of record.denials)
+    rows.push(["denied", `${denial.capability} ${denial.target}: ${denial.message} [${denial.code}]`]);
+  for (const output of record.outputs)
+    rows.push(["output", `${outputDirectory}/${output.path}, ${output.bytes} bytes, sha256 ${output.sha256}`]);
   const missing = record.layers.filter((layer) => !layer.armed).map((layer) => layer.name);
   rows.push(["layers", missing.length === 0 ? `${record.layers.length} armed` : `missing: ${missing.join(", ")}`]);
   for (const { at, level, text } of logs) rows.push(["log", `${at} ${level} ${text}`]);

@@ -45,12 +45,18 @@ async function serve(runtime: Runtime, followers: Followers): Promise<void> {
   await requireSandbox(runtime);
   const found = await reaper.recover();
   if (found.runs + found.leases + found.directories > 0) {
-    say(`recovered ${found.runs} runs, ${found.leases} leases, ${found.directories} directories; ${found.unconfirmed} leases unconfirmed`);
+    say(
+      `recovered ${found.runs} runs, ${found.leases} leases, ${found.directories} directories; ${found.unconfirmed} leases unconfirmed`,
+    );
   }
   await openIssuers(runtime);
   const control = await serveControl(state.socket, {
     async submit({ job, input, key }) {
-      const { id, isNew } = await scheduler.submit({ job, input, trigger: key === undefined ? { kind: "submit" } : { kind: "submit", key } });
+      const { id, isNew } = await scheduler.submit({
+        job,
+        input,
+        trigger: key === undefined ? { kind: "submit" } : { kind: "submit", key },
+      });
       return { id, isNew };
     },
     follow: (id, onEvent) => followers.follow(id, onEvent, runtime),
@@ -75,7 +81,8 @@ async function requireSandbox({ pool, config }: Runtime): Promise<void> {
   const executor = await pool.take({ memoryBytes: 16 * 1_048_576, cpuMs: 1_000 });
   await executor.kill(5_000);
   warnOfMissingLayers(pool.layers());
-  if (config.executor.osSandbox === "preferred") warn('executor.osSandbox is "preferred": this process serves although a layer may be missing');
+  if (config.executor.osSandbox === "preferred")
+    warn('executor.osSandbox is "preferred": this process serves although a layer may be missing');
 }
 
 // Tokens of the embedded issuers are verified by others all the time; a database is asked when it is needed.

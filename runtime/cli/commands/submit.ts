@@ -1,6 +1,7 @@
 // `mayfly submit <job>`: hands a run to the running `mayfly start`, and with --wait follows it to its end.
-import { openStateDirectory } from "../../adapters/system/state-directory.ts";
+
 import { makeControlClient } from "../../adapters/system/control-client.ts";
+import { openStateDirectory } from "../../adapters/system/state-directory.ts";
 import { openLedger } from "../../compose.ts";
 import { MayflyError } from "../../model/error.ts";
 import { exitCodeOfRun } from "../../model/exit-code.ts";

@@ -17,22 +17,25 @@ export function makeSeals(key: Uint8Array): Seals {
   };
 }
 
-export type AuditVerdict =
-  | { ok: true; entries: number }
-  | { ok: false; seq: number; reason: string };
+export type AuditVerdict = { ok: true; entries: number } | { ok: false; seq: number; reason: string };
 
 /**
  * Checks every entry and the head. `read` gives entries from a sequence number on, in order, a page at a time.
  * The first entry that doesn't hold is named.
  */
-export function verifyChain(read: (fromSeq: number) => AuditEntry[], head: AuditHead | undefined, seals: Seals): AuditVerdict {
+export function verifyChain(
+  read: (fromSeq: number) => AuditEntry[],
+  head: AuditHead | undefined,
+  seals: Seals,
+): AuditVerdict {
   let seq = 0;
   let mac = "";
   for (let page = read(1); page.length > 0; page = read(seq + 1)) {
     for (const entry of page) {
       if (entry.seq !== seq + 1) return { ok: false, seq: seq + 1, reason: `entry ${seq + 1} is missing` };
       const expected = seals.entry(mac, entry.seq, entry.at, entry.event);
-      if (!sameText(expected, entry.mac)) return { ok: false, seq: entry.seq, reason: `entry ${entry.seq} was altered, moved or inserted` };
+      if (!sameText(expected, entry.mac))
+        return { ok: false, seq: entry.seq, reason: `entry ${entry.seq} was altered, moved or inserted` };
       ({ seq, mac } = entry);
     }
   }

@@ -1,9 +1,10 @@
 // The one capability for one scoped credential. `fetch` leases it once and answers with the value (revealed) or with a
 // placeholder that egress will replace (sealed); `query` runs SQL over the lease without showing it. After the end of
 // the run there is nothing to fetch.
-import { formatDuration } from "../../model/units.ts";
+
 import type { CredentialGrant, SealedPlace } from "../../model/grant.ts";
 import { hex } from "../../model/ids.ts";
+import { formatDuration } from "../../model/units.ts";
 import { IssuerFailure } from "../../ports/credential-issuer.ts";
 import type { Random } from "../../ports/random.ts";
 import type { Arguments } from "../../protocol/bridge.ts";
@@ -49,13 +50,25 @@ export function makeCredential({ job, grant, random, acquire }: CredentialParts)
   function granted(operation: "fetch" | "query"): CredentialGrant {
     const target = grant?.issuer ?? "";
     if (grant === null) {
-      throw new Denied("grant", `job ${job} has no credential: add a \`credential\` block to jobs.${job} in sandbox.config.ts`, target);
+      throw new Denied(
+        "grant",
+        `job ${job} has no credential: add a \`credential\` block to jobs.${job} in sandbox.config.ts`,
+        target,
+      );
     }
     if (operation === "fetch" && grant.delivery === "query") {
-      throw new Denied("grant", `this credential is delivered as operations: use credential.query(sql, params)`, target);
+      throw new Denied(
+        "grant",
+        `this credential is delivered as operations: use credential.query(sql, params)`,
+        target,
+      );
     }
     if (operation === "query" && grant.delivery !== "query") {
-      throw new Denied("grant", `credential.query needs delivery: "query" in jobs.${job}.credential, with a postgres issuer`, target);
+      throw new Denied(
+        "grant",
+        `credential.query needs delivery: "query" in jobs.${job}.credential, with a postgres issuer`,
+        target,
+      );
     }
     return grant;
   }
@@ -64,7 +77,8 @@ export function makeCredential({ job, grant, random, acquire }: CredentialParts)
     live ??= await acquire(from).catch((error: unknown) => {
       throw asFailed(error);
     });
-    if (context.signal.aborted || live.secret() === undefined) throw new Denied("ended", "the credential's lease has ended", from.issuer);
+    if (context.signal.aborted || live.secret() === undefined)
+      throw new Denied("ended", "the credential's lease has ended", from.issuer);
     return live;
   }
 

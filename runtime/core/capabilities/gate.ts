@@ -81,7 +81,10 @@ export function makeGate(parts: GateParts): Gate {
 
   async function serve(call: Extract<Call, { op: Answered }>, body: Uint8Array): Promise<void> {
     if (underWay.size >= callsAtOnceMax || underWay.has(call.id)) {
-      send(call.id, { ok: false, error: { code: "busy", message: `more than ${callsAtOnceMax} calls at once: await some first` } });
+      send(call.id, {
+        ok: false,
+        error: { code: "busy", message: `more than ${callsAtOnceMax} calls at once: await some first` },
+      });
       return;
     }
     const stop = new AbortController();
@@ -98,9 +101,15 @@ export function makeGate(parts: GateParts): Gate {
     }
   }
 
-  async function perform(operation: Operation<unknown, unknown>, call: Call, body: Uint8Array, context: CallContext): Promise<Answer> {
+  async function perform(
+    operation: Operation<unknown, unknown>,
+    call: Call,
+    body: Uint8Array,
+    context: CallContext,
+  ): Promise<Answer> {
     const plan = await operation.authorize(call.args, body, context);
-    if (operation.target !== undefined) await record({ type: "allow", capability: call.op, target: operation.target(plan) });
+    if (operation.target !== undefined)
+      await record({ type: "allow", capability: call.op, target: operation.target(plan) });
     if (isShut) throw new Denied("ended", "the run has ended", "");
     return operation.act(plan, body, context);
   }
@@ -113,14 +122,21 @@ export function makeGate(parts: GateParts): Gate {
     if (error instanceof Denied) {
       const denial: Denial = { capability, code: error.code, message: error.message, target: error.target };
       if (denials.length < denialsKeptMax) denials.push(denial);
-      await record({ type: "deny", capability, code: error.code, target: error.target, detail: error.message }).catch(() => undefined);
+      await record({ type: "deny", capability, code: error.code, target: error.target, detail: error.message }).catch(
+        () => undefined,
+      );
       parts.onDenied(denial);
     }
     // What is neither a denial nor a known failure is our own fault, and its text may say too much.
     const known = error instanceof Denied || error instanceof Failed;
     const code = known ? error.code : "internal";
-    const message = known ? escapeLine(error.message, messageCharsMax) : "the runtime failed at this call; the operator's record has more";
-    if (!known) await record({ type: "alert", capability, code, detail: escapeLine(messageOf(error), messageCharsMax) }).catch(() => undefined);
+    const message = known
+      ? escapeLine(error.message, messageCharsMax)
+      : "the runtime failed at this call; the operator's record has more";
+    if (!known)
+      await record({ type: "alert", capability, code, detail: escapeLine(messageOf(error), messageCharsMax) }).catch(
+        () => undefined,
+      );
     send(id, { ok: false, error: { code, message } });
   }
 

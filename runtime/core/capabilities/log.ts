@@ -33,7 +33,11 @@ export function makeLog({ logBytes, clock, write, onFlood }: LogParts): LogCapab
     const bytes = Buffer.byteLength(text) + 1;
     if (bytes > bytesLeft) {
       bytesLeft = 0;
-      write({ at: isoTime(clock.nowMs()), level: "warn", text: `[log quota of ${logBytes} bytes is used up: the rest is dropped; raise limits.logs]` });
+      write({
+        at: isoTime(clock.nowMs()),
+        level: "warn",
+        text: `[log quota of ${logBytes} bytes is used up: the rest is dropped; raise limits.logs]`,
+      });
       return;
     }
     bytesLeft -= bytes;

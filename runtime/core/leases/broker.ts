@@ -7,7 +7,13 @@ import { leaseIdOf, type RunId } from "../../model/ids.ts";
 import type { Lease } from "../../model/lease.ts";
 import type { EpochMs } from "../../model/units.ts";
 import type { Clock } from "../../ports/clock.ts";
-import { type CredentialIssuer, IssuerFailure, type Proof, type QueryRequest, type QueryResult } from "../../ports/credential-issuer.ts";
+import {
+  type CredentialIssuer,
+  IssuerFailure,
+  type Proof,
+  type QueryRequest,
+  type QueryResult,
+} from "../../ports/credential-issuer.ts";
 import type { Store } from "../../ports/store.ts";
 
 /** An issuer has this long for one answer, ms. */
@@ -85,7 +91,14 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
     };
     const at = await issuer(grant.issuer); // before the intent: without an issuer there is nothing to intend
     await store.commit([{ put: "lease", lease: intended }, { audit: event("lease.intended", intended) }]);
-    const asked = { lease: { runId }, job, tenant, scope: grant.scope, purpose: grant.purpose, expiresAt: intended.expiresAt };
+    const asked = {
+      lease: { runId },
+      job,
+      tenant,
+      scope: grant.scope,
+      purpose: grant.purpose,
+      expiresAt: intended.expiresAt,
+    };
     const credential = await withTimeout(clock, (signal) => at.issue(asked, signal));
     if (credential.expiresAt > intended.expiresAt) {
       throw new IssuerFailure("issuer_garbage", "the issuer gave a longer life than it was asked for");
@@ -100,7 +113,8 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
       secret: () => (hold.ended ? undefined : hold.secret),
       query: async (query, signal) => {
         const secret = hold.ended ? undefined : hold.secret;
-        if (secret === undefined || at.query === undefined) throw new IssuerFailure("issuer_refused", "the lease has ended");
+        if (secret === undefined || at.query === undefined)
+          throw new IssuerFailure("issuer_refused", "the lease has ended");
         return at.query({ runId }, secret, query, signal);
       },
     };
@@ -128,7 +142,8 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
     await hold.ready.catch(() => undefined);
     let last = await first;
     const late = store.lease(runId);
-    if (late !== undefined && (late.issuedAt !== lease.issuedAt || hold.secret !== secret)) last = await attempt(late, hold.secret);
+    if (late !== undefined && (late.issuedAt !== lease.issuedAt || hold.secret !== secret))
+      last = await attempt(late, hold.secret);
     for (let tries = 1; last.state !== "revoked" && tries < endTriesMax; tries += 1) {
       await sleep(clock, pauseMs(last.attempts));
       last = await attempt(last, hold.secret);
@@ -141,8 +156,14 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
   // Revokes, then proves. The record of the attempt is written beside it, not before it: a revocation must not wait for
   // a disk, and an intent or a lease on disk is enough for recovery to find.
   async function attempt(lease: Lease, secret: string | undefined): Promise<Lease> {
-    const revoking: Lease = { ...lease, state: lease.state === "unconfirmed" ? "unconfirmed" : "revoking", attempts: lease.attempts + 1 };
-    const recorded = store.commit([{ put: "lease", lease: revoking }, { audit: event("lease.revoking", revoking) }]).catch(() => undefined);
+    const revoking: Lease = {
+      ...lease,
+      state: lease.state === "unconfirmed" ? "unconfirmed" : "revoking",
+      attempts: lease.attempts + 1,
+    };
+    const recorded = store
+      .commit([{ put: "lease", lease: revoking }, { audit: event("lease.revoking", revoking) }])
+      .catch(() => undefined);
     let proof: Proof;
     try {
       const at = await issuer(lease.issuer);
@@ -155,13 +176,17 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
     }
     await recorded;
     const after = outcome(revoking, proof);
-    await store.commit([{ put: "lease", lease: after }, { audit: event(after.state === "revoked" ? "lease.revoked" : "lease.unconfirmed", after) }]);
+    await store.commit([
+      { put: "lease", lease: after },
+      { audit: event(after.state === "revoked" ? "lease.revoked" : "lease.unconfirmed", after) },
+    ]);
     return after;
   }
 
   function outcome(lease: Lease, proof: Proof): Lease {
     const now = clock.nowMs();
-    if (proof.verdict === "dead") return { ...lease, state: "revoked", revokedAt: now, proof: proof.how, nextAttemptAt: null, lastError: null };
+    if (proof.verdict === "dead")
+      return { ...lease, state: "revoked", revokedAt: now, proof: proof.how, nextAttemptAt: null, lastError: null };
     const lastError = proof.verdict === "alive" ? `still alive: ${proof.how}` : proof.how;
     return { ...lease, state: "unconfirmed", nextAttemptAt: now + pauseMs(lease.attempts), lastError };
   }
@@ -171,7 +196,12 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
       const { runId } = request;
       const before = held.get(runId);
       if (before !== undefined) return before.ready;
-      const hold: Held = { ready: Promise.reject(new Error("not asked yet")), secret: undefined, ended: false, ending: undefined };
+      const hold: Held = {
+        ready: Promise.reject(new Error("not asked yet")),
+        secret: undefined,
+        ended: false,
+        ending: undefined,
+      };
       hold.ready.catch(() => undefined);
       held.set(runId, hold);
       hold.ready = issue(request, hold);
@@ -179,7 +209,9 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
         return await hold.ready;
       } catch (error) {
         // Whether the issuer made something is unknown: end it by its name, and say no to the run.
-        void store.commit([{ audit: { ...event("lease.failed", request), detail: messageOf(error) } }]).catch(() => undefined);
+        void store
+          .commit([{ audit: { ...event("lease.failed", request), detail: messageOf(error) } }])
+          .catch(() => undefined);
         hold.ended = true;
         hold.ending ??= endHeld(runId, hold);
         throw error instanceof IssuerFailure ? error : new IssuerFailure("issuer_unavailable", messageOf(error), error);
@@ -190,7 +222,10 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
   };
 }
 
-function event(type: "lease.intended" | "lease.issued" | "lease.failed" | "lease.revoking" | "lease.revoked" | "lease.unconfirmed", about: Lease | LeaseRequest) {
+function event(
+  type: "lease.intended" | "lease.issued" | "lease.failed" | "lease.revoking" | "lease.revoked" | "lease.unconfirmed",
+  about: Lease | LeaseRequest,
+) {
   const lease = "grant" in about ? { ...about.grant, ...about, proof: null, lastError: null } : about;
   const detail = lease.proof ?? lease.lastError ?? `${lease.scope.join(" ")}; ${lease.purpose}`;
   return { type, runId: lease.runId, job: lease.job, leaseId: leaseIdOf(lease.runId), target: lease.issuer, detail };

@@ -66,7 +66,12 @@ export function makeReaper(parts: ReaperParts): Reaper {
 
   async function tick(): Promise<Reaped> {
     const dead = store.owners().filter((owner) => !isAlive(owner));
-    const living = new Set(store.owners().filter(isAlive).map((owner) => owner.id));
+    const living = new Set(
+      store
+        .owners()
+        .filter(isAlive)
+        .map((owner) => owner.id),
+    );
     const left = store.unfinishedRuns().filter((row) => !living.has(row.owner));
     const closed = await Promise.all(left.map(closeRun));
     const [leases, unconfirmed] = await retryDue(living);
@@ -97,17 +102,35 @@ export function makeReaper(parts: ReaperParts): Reaper {
     const launched = row.pid !== null || record.startedAt !== null;
     const process = launched ? say(found.isGone) : "none";
     const lease = found.lease === undefined ? "none" : say(found.lease.state === "revoked");
-    const teardown = { isolate: process, process, directory: say(found.isSwept), sockets: launched ? ("confirmed" as const) : ("none" as const), lease };
+    const teardown = {
+      isolate: process,
+      process,
+      directory: say(found.isSwept),
+      sockets: launched ? ("confirmed" as const) : ("none" as const),
+      lease,
+    };
     const wasFinal = finalRunStates.includes(record.state);
     const closed: RunRecord = {
       ...record,
       state: wasFinal ? record.state : "lost",
-      error: wasFinal ? record.error : { code: "lost", message: "the supervisor died during this run; what it had was taken away at the next start" },
+      error: wasFinal
+        ? record.error
+        : {
+            code: "lost",
+            message: "the supervisor died during this run; what it had was taken away at the next start",
+          },
       endedAt: record.endedAt ?? isoTime(clock.nowMs()),
       teardown,
       lease: found.lease === undefined ? null : leaseOf(found.lease),
     };
-    return { ...row, record: closed, input: null, pid: null, startTicks: null, tornDown: found.isGone && found.isSwept && lease !== "unconfirmed" };
+    return {
+      ...row,
+      record: closed,
+      input: null,
+      pid: null,
+      startTicks: null,
+      tornDown: found.isGone && found.isSwept && lease !== "unconfirmed",
+    };
   }
 
   // A lease of a living process's running run is that process's; any other open one is ours to end.
@@ -129,7 +152,9 @@ export function makeReaper(parts: ReaperParts): Reaper {
     if (row === undefined || row.tornDown || row.record.endedAt === null) return;
     const teardown = { ...row.record.teardown, lease: "confirmed" as const };
     const tornDown = Object.values(teardown).every((confirmation) => confirmation !== "unconfirmed");
-    await store.commit([{ put: "run", row: { ...row, tornDown, record: { ...row.record, teardown, lease: leaseOf(lease) } } }]);
+    await store.commit([
+      { put: "run", row: { ...row, tornDown, record: { ...row.record, teardown, lease: leaseOf(lease) } } },
+    ]);
   }
 
   async function sweepIssuers(): Promise<number> {
@@ -166,7 +191,18 @@ export function makeReaper(parts: ReaperParts): Reaper {
     const now = clock.nowMs();
     const unknown = { scope: [], purpose: "found at the issuer without a record", delivery: "sealed" } as const;
     const times = { intendedAt: now, issuedAt: null, expiresAt: now, revokedAt: null, nextAttemptAt: null };
-    return { id: leaseIdOf(runId), runId, job: "unknown", issuer, state: "intended", ...unknown, ...times, proof: null, attempts: 0, lastError: null };
+    return {
+      id: leaseIdOf(runId),
+      runId,
+      job: "unknown",
+      issuer,
+      state: "intended",
+      ...unknown,
+      ...times,
+      proof: null,
+      attempts: 0,
+      lastError: null,
+    };
   }
 
   async function sweepDirectories(): Promise<number> {

@@ -20,7 +20,10 @@ export type RefusalCode = "draining" | "queue_full" | "overlap";
 export function decide(spec: JobSpec, context: RunContext): Decision {
   if (context.draining) return no("draining", "this process is shutting down: submit to the next one");
   if (context.waiting >= context.waitingMax) {
-    return no("queue_full", `${context.waiting} runs wait already, at most ${context.waitingMax}: try later, or raise scheduler.queue`);
+    return no(
+      "queue_full",
+      `${context.waiting} runs wait already, at most ${context.waitingMax}: try later, or raise scheduler.queue`,
+    );
   }
   const overlaps = context.trigger.kind === "schedule" && context.activeRunsOfJob > 0;
   if (overlaps && spec.schedule?.overlap !== "allow") {

@@ -85,17 +85,32 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
     const record: RunRecord = decision.admit
       ? base
       : { ...base, state: "refused", endedAt: acceptedAt, error: { code: decision.code, message: decision.message } };
-    const row: RunRow = { record, owner: parts.owner, input: decision.admit ? input : null, pid: null, startTicks: null, tornDown: !decision.admit };
+    const row: RunRow = {
+      record,
+      owner: parts.owner,
+      input: decision.admit ? input : null,
+      pid: null,
+      startTicks: null,
+      tornDown: !decision.admit,
+    };
     const accepted = await store.accept(row, keyOf(trigger), [{ audit: admissionEvent(record, bundle) }]);
     if (accepted.outcome === "duplicate") return duplicate(accepted.row, input);
     if (!decision.admit || bundle === null) return { id, isNew: true, done: Promise.resolve(record) };
-    return { id, isNew: true, done: enqueue({ id, spec: { ...spec, grants: decision.grants }, trigger, input, bundle, acceptedAt }) };
+    return {
+      id,
+      isNew: true,
+      done: enqueue({ id, spec: { ...spec, grants: decision.grants }, trigger, input, bundle, acceptedAt }),
+    };
   }
 
   function specOf(job: string): JobSpec {
     const spec = parts.jobs.get(job);
     if (spec !== undefined) return spec;
-    throw new MayflyError({ code: "job_unknown", message: `there is no job ${quote(job)} in the config`, needed: `one of: ${[...parts.jobs.keys()].join(", ")}` });
+    throw new MayflyError({
+      code: "job_unknown",
+      message: `there is no job ${quote(job)} in the config`,
+      needed: `one of: ${[...parts.jobs.keys()].join(", ")}`,
+    });
   }
 
   function duplicate(row: RunRow, input: string): Submitted {
@@ -199,7 +214,15 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
     cancel();
   }
 
-  return { submit, adopt, startSchedules, kill, killAll, drain, active: () => ({ running: running.size, waiting: waiting.length }) };
+  return {
+    submit,
+    adopt,
+    startSchedules,
+    kill,
+    killAll,
+    drain,
+    active: () => ({ running: running.size, waiting: waiting.length }),
+  };
 }
 
 function keyOf(trigger: Trigger): string | null {
@@ -209,7 +232,8 @@ function keyOf(trigger: Trigger): string | null {
 
 function admissionEvent({ id, job, state, error, trigger }: RunRecord, bundle: Bundle | null): AuditEvent {
   const about = { runId: id, job };
-  if (state !== "refused") return { type: "run.accepted", ...about, detail: `${trigger.kind}; bundle ${bundle?.digest ?? "none"}` };
+  if (state !== "refused")
+    return { type: "run.accepted", ...about, detail: `${trigger.kind}; bundle ${bundle?.digest ?? "none"}` };
   const type = error?.code === "overlap" ? "run.skipped" : "run.refused";
   return { type, ...about, code: error?.code ?? "", detail: error?.message ?? "" };
 }

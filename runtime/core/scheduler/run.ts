@@ -4,7 +4,15 @@ import type { AuditEvent } from "../../model/audit-event.ts";
 import { escapeLine, MayflyError, messageOf } from "../../model/error.ts";
 import type { RunId } from "../../model/ids.ts";
 import type { JobSpec } from "../../model/job.ts";
-import { type LimitCode, noUsage, nothingToTearDown, type RunRecord, type RunState, type Trigger, type Usage } from "../../model/run.ts";
+import {
+  type LimitCode,
+  nothingToTearDown,
+  noUsage,
+  type RunRecord,
+  type RunState,
+  type Trigger,
+  type Usage,
+} from "../../model/run.ts";
 import type { RunEvent } from "../../model/run-event.ts";
 import { formatDuration, formatSize, isoTime } from "../../model/units.ts";
 import type { Bundle } from "../../ports/bundler.ts";
@@ -81,10 +89,20 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
   try {
     held = await prepare(order, parts);
   } catch (error) {
-    return finish(order, parts, { ...record, state: "failed", error: errorOf(error), endedAt: isoTime(parts.clock.nowMs()) });
+    return finish(order, parts, {
+      ...record,
+      state: "failed",
+      error: errorOf(error),
+      endedAt: isoTime(parts.clock.nowMs()),
+    });
   }
   const launchedAt = parts.clock.nowMs();
-  const running: RunRecord = { ...record, state: "running", startedAt: isoTime(launchedAt), layers: [...held.executor.layers] };
+  const running: RunRecord = {
+    ...record,
+    state: "running",
+    startedAt: isoTime(launchedAt),
+    layers: [...held.executor.layers],
+  };
   const usage: Usage = { ...noUsage };
   const live = wire(order, parts, held, usage, launchedAt);
   let ending: Ending;
@@ -92,7 +110,13 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
   try {
     await parts.store.commit([
       { put: "run", row: rowOf(running, order, parts, held.executor) },
-      { audit: { ...about(order), type: "run.launched", detail: `bundle ${order.bundle.digest}, pid ${held.executor.pid}` } },
+      {
+        audit: {
+          ...about(order),
+          type: "run.launched",
+          detail: `bundle ${order.bundle.digest}, pid ${held.executor.pid}`,
+        },
+      },
     ]);
     parts.onEvent({ type: "launched", runId: order.id, pid: held.executor.pid });
     ending = await untilEnd(order, parts, held.executor, live, stop);
@@ -102,7 +126,15 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
   usage.wallMs = Math.round(parts.clock.monotonicMs() - startedMs);
   held.executor.usage(); // read while it is still there
   parts.onEvent({ type: "result", runId: order.id, state: ending.state });
-  const gone = await tearDown({ order, parts, held, gate: live.gate, client: live.client, outputs: live.outputs, ending });
+  const gone = await tearDown({
+    order,
+    parts,
+    held,
+    gate: live.gate,
+    client: live.client,
+    outputs: live.outputs,
+    ending,
+  });
   const measured = held.executor.usage();
   Object.assign(usage, { cpuMs: measured.cpuMs, memoryBytesPeak: measured.rssBytesPeak });
   const lease = parts.store.lease(order.id);
@@ -119,7 +151,9 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
 }
 
 /** The record of a run that has only been accepted. */
-export function newRecord(order: Omit<RunOrder, "bundle" | "input"> & { bundle: { digest: string } | null }): RunRecord {
+export function newRecord(
+  order: Omit<RunOrder, "bundle" | "input"> & { bundle: { digest: string } | null },
+): RunRecord {
   return {
     id: order.id,
     job: order.spec.name,
@@ -142,8 +176,12 @@ export function newRecord(order: Omit<RunOrder, "bundle" | "input"> & { bundle: 
 }
 
 async function prepare({ id, spec }: RunOrder, { pool, trees }: RunParts): Promise<Held> {
-  const [executor, tree] = await Promise.allSettled([pool.take(executorClassOf(spec)), trees.open(id, spec.grants.files.mounts)]);
-  if (executor.status === "fulfilled" && tree.status === "fulfilled") return { executor: executor.value, tree: tree.value };
+  const [executor, tree] = await Promise.allSettled([
+    pool.take(executorClassOf(spec)),
+    trees.open(id, spec.grants.files.mounts),
+  ]);
+  if (executor.status === "fulfilled" && tree.status === "fulfilled")
+    return { executor: executor.value, tree: tree.value };
   if (executor.status === "fulfilled") await executor.value.kill(5_000);
   if (tree.status === "fulfilled") await tree.value.destroy();
   throw executor.status === "rejected" ? executor.reason : (tree as PromiseRejectedResult).reason;
@@ -171,14 +209,27 @@ function wire(order: RunOrder, parts: RunParts, { executor, tree }: Held, usage:
     grant: spec.grants.credential,
     random: parts.random,
     acquire: async (grant) => {
-      const live = await parts.broker.acquire({ runId: id, job: spec.name, tenant: spec.tenant, grant, deadlineAt: launchedAt + spec.limits.wallMs });
+      const live = await parts.broker.acquire({
+        runId: id,
+        job: spec.name,
+        tenant: spec.tenant,
+        grant,
+        deadlineAt: launchedAt + spec.limits.wallMs,
+      });
       parts.onEvent({ type: "lease", runId: id, issuer: grant.issuer, state: "issued", detail: grant.scope.join(" ") });
       return live;
     },
   });
   const client = parts.openHttpClient();
   const { sealed } = credential;
-  const network = makeNetwork({ grant: spec.grants.network, sealed, resolver: parts.resolver, client, limits: spec.limits, clock: parts.clock });
+  const network = makeNetwork({
+    grant: spec.grants.network,
+    sealed,
+    resolver: parts.resolver,
+    client,
+    limits: spec.limits,
+    clock: parts.clock,
+  });
   const files = makeFiles({ grant: spec.grants.files, tree });
   const log = makeLog({
     logBytes: spec.limits.logBytes,
@@ -214,24 +265,41 @@ function wire(order: RunOrder, parts: RunParts, { executor, tree }: Held, usage:
   return { gate, client, outputs: files.outputs, end, ended };
 }
 
-async function untilEnd(order: RunOrder, parts: RunParts, executor: ExecutorProcess, live: Live, stop: AbortSignal): Promise<Ending> {
+async function untilEnd(
+  order: RunOrder,
+  parts: RunParts,
+  executor: ExecutorProcess,
+  live: Live,
+  stop: AbortSignal,
+): Promise<Ending> {
   const { spec } = order;
   const { wallMs } = spec.limits;
-  const onStop = () => live.end({ state: "killed", result: null, error: { code: "killed", message: messageOf(stop.reason) } });
-  const notice = () => executor.send({ header: { type: "signal", reason: "the run's time is nearly over" }, body: new Uint8Array(0) });
+  const onStop = () =>
+    live.end({ state: "killed", result: null, error: { code: "killed", message: messageOf(stop.reason) } });
+  const notice = () =>
+    executor.send({ header: { type: "signal", reason: "the run's time is nearly over" }, body: new Uint8Array(0) });
   const cancelNotice = parts.clock.setTimer(wallMs - Math.min(noticeMs, wallMs / 10), notice);
   const cancelDeadline = parts.clock.setTimer(wallMs, () => live.end(limitEnding("timeout", spec)));
   stop.addEventListener("abort", onStop, { once: true });
   void executor.exited.then((exit) => live.end(exitEnding(exit, spec)));
-  executor.onGarbage((reason) => live.end({ state: "failed", result: null, error: { code: "crash", message: `the executor spoke out of turn: ${reason}` } }));
+  executor.onGarbage((reason) =>
+    live.end({
+      state: "failed",
+      result: null,
+      error: { code: "crash", message: `the executor spoke out of turn: ${reason}` },
+    }),
+  );
   executor.onFrame((frame) => {
     const up = decodeUp(frame);
     if (up.type === "call") live.gate.handle(up.frame);
     else if (up.type === "done") live.end(resultEnding(up.result, spec));
     else if (up.type === "failed") live.end(failureEnding(up.failure, order));
-    else live.end({ state: "failed", result: null, error: { code: "crash", message: "the executor spoke out of turn" } });
+    else
+      live.end({ state: "failed", result: null, error: { code: "crash", message: "the executor spoke out of turn" } });
   });
-  executor.watch({ cpuMs: spec.limits.cpuMs, memoryBytes: spec.limits.memoryBytes }, (limit) => live.end(limitEnding(limit, spec)));
+  executor.watch({ cpuMs: spec.limits.cpuMs, memoryBytes: spec.limits.memoryBytes }, (limit) =>
+    live.end(limitEnding(limit, spec)),
+  );
   executor.send({ header: { ...launchHeader(order, parts) }, body: order.bundle.code });
   if (stop.aborted) onStop();
   try {
@@ -245,24 +313,41 @@ async function untilEnd(order: RunOrder, parts: RunParts, executor: ExecutorProc
 
 function launchHeader({ id, spec, input }: RunOrder, { guestTime }: RunParts): LaunchHeader {
   const clock: GuestClock = guestTime === undefined ? { mode: "real" } : { mode: "host", nowMs: guestTime.nowMs() };
-  return { type: "launch", runId: id, job: spec.name, input, runMs: spec.limits.wallMs, resultBytesMax: spec.limits.resultBytes, clock };
+  return {
+    type: "launch",
+    runId: id,
+    job: spec.name,
+    input,
+    runMs: spec.limits.wallMs,
+    resultBytesMax: spec.limits.resultBytes,
+    clock,
+  };
 }
 
 function resultEnding(bytes: Uint8Array, spec: JobSpec): Ending {
   if (bytes.length > spec.limits.resultBytes) return limitEnding("output", spec);
   try {
-    return { state: "succeeded", result: JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)), error: null };
+    return {
+      state: "succeeded",
+      result: JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
+      error: null,
+    };
   } catch {
     return { state: "failed", result: null, error: { code: "crash", message: "the executor's result is no JSON" } };
   }
 }
 
 function failureEnding(failure: JobFailure, { spec, bundle }: RunOrder): Ending {
-  if (failure.kind === "output" || failure.kind === "memory" || failure.kind === "timeout") return limitEnding(failure.kind, spec);
+  if (failure.kind === "output" || failure.kind === "memory" || failure.kind === "timeout")
+    return limitEnding(failure.kind, spec);
   const message = escapeLine(failure.name === "Error" ? failure.message : `${failure.name}: ${failure.message}`, 2_000);
   if (failure.kind === "shape") return { state: "failed", result: null, error: { code: "job_shape", message } };
   const { stack, first } = makeStackMapper(bundle.sourceMap, { scriptName: "job.js" })(failure.stack);
-  return { state: "failed", result: null, error: { code: "job_threw", message, stack, ...(first === undefined ? {} : { source: first }) } };
+  return {
+    state: "failed",
+    result: null,
+    error: { code: "job_threw", message, stack, ...(first === undefined ? {} : { source: first }) },
+  };
 }
 
 function exitEnding(exit: ExecutorExit, spec: JobSpec): Ending {
@@ -309,7 +394,8 @@ function rowOf(record: RunRecord, order: RunOrder, { owner }: RunParts, executor
 async function finish(order: RunOrder, parts: RunParts, record: RunRecord): Promise<RunRecord> {
   const { state, error, teardown } = record;
   const unconfirmed = Object.entries(teardown).filter(([, confirmation]) => confirmation === "unconfirmed");
-  const detail = unconfirmed.length === 0 ? state : `${state}; unconfirmed: ${unconfirmed.map(([name]) => name).join(", ")}`;
+  const detail =
+    unconfirmed.length === 0 ? state : `${state}; unconfirmed: ${unconfirmed.map(([name]) => name).join(", ")}`;
   await parts.archive.closeLog(order.id);
   await parts.store.commit([
     { put: "run", row: rowOf(record, order, parts, null) },
@@ -318,4 +404,3 @@ async function finish(order: RunOrder, parts: RunParts, record: RunRecord): Prom
   parts.onEvent({ type: "ended", runId: order.id, record });
   return record;
 }
-

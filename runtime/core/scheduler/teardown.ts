@@ -4,14 +4,15 @@
 //   outputs collected → directory removed → lease proven dead
 //
 // What could not be confirmed is reported as such; recovery and the reaper take it from there.
-import { MayflyError, messageOf } from "../../model/error.ts";
+
 import type { CheckedPath } from "../../model/checked.ts";
+import { MayflyError, messageOf } from "../../model/error.ts";
 import type { Confirmation, Output, Teardown } from "../../model/run.ts";
+import type { ExecutorProcess } from "../../ports/executor-process.ts";
+import type { FileTree } from "../../ports/file-tree.ts";
 import type { HttpClient } from "../../ports/http-client.ts";
 import type { Gate } from "../capabilities/gate.ts";
 import type { Ending, RunOrder, RunParts } from "./run.ts";
-import type { ExecutorProcess } from "../../ports/executor-process.ts";
-import type { FileTree } from "../../ports/file-tree.ts";
 
 /** SIGKILL takes 4 to 23 ms; a process in an uninterruptible read may take longer. */
 const killWaitMs = 5_000;
@@ -34,7 +35,15 @@ export interface TornDown {
 }
 
 /** Never rejects. */
-export async function tearDown({ order, parts, held, gate, client, outputs, ending }: TeardownParts): Promise<TornDown> {
+export async function tearDown({
+  order,
+  parts,
+  held,
+  gate,
+  client,
+  outputs,
+  ending,
+}: TeardownParts): Promise<TornDown> {
   gate.shut();
   const say = (step: string, confirmation: Confirmation): Confirmation => {
     parts.onEvent({ type: "teardown", runId: order.id, step, confirmation });
@@ -58,7 +67,13 @@ async function endLease({ id, spec }: RunOrder, { broker, onEvent }: RunParts): 
   try {
     const lease = await broker.end(id);
     if (lease === undefined) return "none";
-    onEvent({ type: "lease", runId: id, issuer: lease.issuer, state: lease.state, detail: lease.proof ?? lease.lastError ?? "" });
+    onEvent({
+      type: "lease",
+      runId: id,
+      issuer: lease.issuer,
+      state: lease.state,
+      detail: lease.proof ?? lease.lastError ?? "",
+    });
     return lease.state === "revoked" ? "confirmed" : "unconfirmed";
   } catch {
     return spec.grants.credential === null ? "none" : "unconfirmed"; // the ledger can't be read or written
@@ -72,11 +87,23 @@ async function confirm(closing: Promise<void>): Promise<Confirmation> {
   );
 }
 
-async function collect({ id }: RunOrder, { archive }: RunParts, tree: FileTree, outputs: () => Promise<CheckedPath[]>): Promise<Output[] | Ending> {
+async function collect(
+  { id }: RunOrder,
+  { archive }: RunParts,
+  tree: FileTree,
+  outputs: () => Promise<CheckedPath[]>,
+): Promise<Output[] | Ending> {
   try {
     return await archive.collect(id, tree, await outputs());
   } catch (error) {
     const found = error instanceof MayflyError ? error.describe() : messageOf(error);
-    return { state: "failed", result: null, error: { code: "store_unavailable", message: `the run succeeded, and its output files could not be kept: ${found}` } };
+    return {
+      state: "failed",
+      result: null,
+      error: {
+        code: "store_unavailable",
+        message: `the run succeeded, and its output files could not be kept: ${found}`,
+      },
+    };
   }
 }

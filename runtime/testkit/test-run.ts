@@ -1,0 +1,123 @@
+// `testRun`: an author's job in a real isolate and a real process, under the grants of the real config, with a stand-in
+// for the credential and handlers for the network. Its state lives in a directory of its own that is gone afterwards.
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import tmp from "tmp";
+import { loadConfigFile } from "../adapters/system/config-file.ts";
+import { openRuntime, type Runtime } from "../compose.ts";
+import { type Config, parseConfig } from "../config.ts";
+import type { Denial, RunRecord } from "../model/run.ts";
+import type { QueryRequest, QueryResult } from "../ports/credential-issuer.ts";
+import type { LogLine } from "../ports/run-archive.ts";
+import type { ManualClock } from "./manual-clock.ts";
+import { type HandledRequest, makeHandlerClient, type NetworkHandlers } from "./network-handlers.ts";
+import { makeStandInIssuer } from "./stand-in-issuer.ts";
+
+export interface TestRunOptions {
+  /** JSON value. */
+  input?: unknown;
+  /** Path of the config; by default sandbox.config.ts from the working directory upwards. */
+  config?: string;
+  /** Servers of this test; without a handler a request fails as if nothing listened. */
+  network?: NetworkHandlers;
+  /** What `credential.query` answers. */
+  query?: (sql: string, params: QueryRequest["params"]) => QueryResult | Promise<QueryResult>;
+  /** The job's time; real time by default. */
+  clock?: ManualClock;
+  /** Guest path of a mount to a host path: replaces the config's for this test. A mount that the config doesn't have is an error. */
+  mounts?: Record<string, string>;
+}
+
+export interface TestRunResult {
+  /** As in the run record; what the job did, not what a test expects. */
+  state: RunRecord["state"];
+  result: unknown;
+  error: RunRecord["error"];
+  logs: LogLine[];
+  /** Files of /output, by their path below it. */
+  outputs: Map<string, Uint8Array>;
+  requests: HandledRequest[];
+  denials: Denial[];
+  /** States that the lease went through, in order; null without one. */
+  lease: { states: string[]; scope: readonly string[]; purpose: string; proof: string | null } | null;
+  record: RunRecord;
+}
+
+// An address that counts as public: nothing is ever dialled, since handlers stand where the client would.
+const anyPublicAddress = "198.41.0.4";
+
+/** Rejects with MayflyError when the config or the job's bundle is wrong; what the job itself does is in the result. */
+export async function testRun(job: string, options: TestRunOptions = {}): Promise<TestRunResult> {
+  const { name: stateDirectory } = tmp.dirSync({ prefix: "mayfly-test-", mode: 0o700, keep: true });
+  try {
+    const config = await testConfig(job, options, stateDirectory);
+    return await runOnce(job, config, options);
+  } finally {
+    await rm(stateDirectory, { recursive: true, force: true });
+  }
+}
+
+async function testConfig(job: string, options: TestRunOptions, stateDirectory: string): Promise<Config> {
+  const file = await loadConfigFile(options.config, process.cwd());
+  const config = parseConfig(file.value, file);
+  const spec = config.jobs[job];
+  if (spec === undefined || options.mounts === undefined) return { ...config, stateDirectory };
+  for (const guest of Object.keys(options.mounts)) {
+    if (!Object.hasOwn(spec.grants.files.mounts, guest))
+      throw new RangeError(`job ${job} has no mount ${guest} in the config`);
+  }
+  const files = { ...spec.grants.files, mounts: { ...spec.grants.files.mounts, ...options.mounts } };
+  return { ...config, stateDirectory, jobs: { ...config.jobs, [job]: { ...spec, grants: { ...spec.grants, files } } } };
+}
+
+async function runOnce(job: string, config: Config, options: TestRunOptions): Promise<TestRunResult> {
+  const requests: HandledRequest[] = [];
+  const issuer = makeStandInIssuer(options.query === undefined ? {} : { query: options.query });
+  const { clock } = options;
+  const runtime = await openRuntime({
+    config,
+    role: "test",
+    jobs: [job],
+    osSandbox: "preferred",
+    env: process.env,
+    onEvent: () => {},
+    onWarning: () => {},
+    world: {
+      resolver: { resolve: async () => [anyPublicAddress] },
+      openHttpClient: () => makeHandlerClient(options.network ?? {}, requests),
+      issuer: async () => issuer,
+      ...(clock === undefined ? {} : { guestTime: { nowMs: clock.nowMs, timers: clock.timers } }),
+    },
+  });
+  try {
+    const input = JSON.stringify(options.input ?? null);
+    const { done } = await runtime.scheduler.submit({ job, input, trigger: { kind: "test" } });
+    return await collectResult(runtime, await done, requests);
+  } finally {
+    await runtime.close();
+  }
+}
+
+async function collectResult(runtime: Runtime, record: RunRecord, requests: HandledRequest[]): Promise<TestRunResult> {
+  const { store, archive } = runtime;
+  const directory = archive.outputDirectory(record.id);
+  const outputs = new Map<string, Uint8Array>();
+  for (const { path } of record.outputs) outputs.set(path, new Uint8Array(await readFile(join(directory, path))));
+  const lease = store.lease(record.id);
+  const states = store
+    .auditEntries(1, 10_000)
+    .filter(({ event }) => event.type.startsWith("lease."))
+    .map(({ event }) => event.type.slice("lease.".length));
+  const { state, result, error, denials } = record;
+  return {
+    state,
+    result,
+    error,
+    logs: await archive.logLines(record.id),
+    outputs,
+    requests,
+    denials,
+    lease: lease === undefined ? null : { states, scope: lease.scope, purpose: lease.purpose, proof: lease.proof },
+    record,
+  };
+}
