@@ -111,6 +111,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     const pool = makeExecutorPool({
       files,
       cgroups,
+      clock: systemClock,
       path: options.env.PATH ?? "",
       osSandbox: config.executor.osSandbox ?? options.osSandbox,
       owner: owner.id,

@@ -1,5 +1,5 @@
 // The job's input from the command line: JSON, or nothing.
-import { readFileSync } from "node:fs";
+import { readInputFile } from "../adapters/system/input-file.ts";
 import { MayflyError, messageOf, quote } from "../model/error.ts";
 
 export interface InputOptions {
@@ -16,7 +16,7 @@ export function readInput({ input, inputFile }: InputOptions): string {
       needed: "one of them",
     });
   }
-  const text = input ?? (inputFile === undefined ? "null" : readText(inputFile));
+  const text = input ?? (inputFile === undefined ? "null" : readInputFile(inputFile));
   try {
     return JSON.stringify(JSON.parse(text));
   } catch (cause) {
@@ -26,20 +26,6 @@ export function readInput({ input, inputFile }: InputOptions): string {
       found: quote(text),
       needed: `JSON, for example --input '{"month": "2026-10"}'`,
       next: "quote it for the shell, or use --input-file <path>",
-      cause,
-    });
-  }
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path === "-" ? 0 : path, "utf8");
-  } catch (cause) {
-    throw new MayflyError({
-      code: "input_invalid",
-      message: "the input file can't be read",
-      found: `${path}: ${messageOf(cause)}`,
-      needed: "a readable file with JSON",
       cause,
     });
   }

@@ -4,7 +4,7 @@
 //
 // argv: addon path, globals' script path, memory limit of the isolate in bytes, uid to become when started as root.
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { domainToASCII } from "node:url";
 import type { LaunchHeader } from "../protocol/channel.ts";
@@ -13,6 +13,8 @@ import { type EntryFailure, type Guest, loadIsolatedVm, makeGuest } from "./isol
 import { becomeNobody, dropPowers, endWithSupervisor } from "./limits.ts";
 
 const PIPE_FD = 3;
+const pause = new Int32Array(new SharedArrayBuffer(4));
+const pipeFullPauseMs = 1;
 const graceMs = 1_000; // after the run's wall time, should the supervisor not have acted
 
 const [addon = "", guestScript = "", memoryBytes = "0", nobody = "65534"] = process.argv.slice(2);
@@ -23,7 +25,20 @@ let deadlineAt = Number.POSITIVE_INFINITY;
 let resultBytesMax = 0;
 
 function send(header: Frame["header"], body: Uint8Array = new Uint8Array(0)): void {
-  for (const part of encodeFrame({ header, body })) pipe.write(part);
+  for (const part of encodeFrame({ header, body })) write(part);
+}
+
+// At once and to the end: what the job said before an endless loop must get out, and a job that floods must wait for
+// the supervisor rather than fill this process.
+function write(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(PIPE_FD, bytes, at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      Atomics.wait(pause, 0, 0, pipeFullPauseMs);
+    }
+  }
 }
 
 /** The guest's header text goes into the frame as it is: the supervisor decodes it. */
@@ -37,7 +52,7 @@ function relay(text: string, bytes: string): void {
   const start = Buffer.alloc(8);
   start.writeUInt32BE(header.length, 0);
   start.writeUInt32BE(body.length, 4);
-  pipe.write(Buffer.concat([start, header, body]));
+  write(Buffer.concat([start, header, body]));
 }
 
 // The call is too large for a frame: answer it here, so that its promise settles. The id stands in the first characters.

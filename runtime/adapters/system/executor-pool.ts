@@ -2,6 +2,7 @@
 // launched, since spawning costs this process some milliseconds.
 import { MayflyError } from "../../model/error.ts";
 import type { Layer } from "../../model/run.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { ExecutorClass, ExecutorPool, ExecutorProcess } from "../../ports/executor-process.ts";
 import type { FoundCgroups } from "./cgroup.ts";
 import type { ExecutorFiles } from "./executor-files.ts";
@@ -17,6 +18,7 @@ const warmingMax = 2;
 export interface PoolOptions {
   files: ExecutorFiles;
   cgroups: FoundCgroups;
+  clock: Clock;
   /** PATH of the supervisor, where bubblewrap and util-linux are looked for. */
   path: string;
   /** `required`: an executor with a missing layer is an error. */
@@ -98,7 +100,7 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
       "cgroups" in options.cgroups
         ? options.cgroups.cgroups.make(`${options.owner}-${made}`, plan.cgroupLimits(wanted))
         : undefined;
-    return spawnExecutor({ sandbox: plan, wanted, cgroup, layers: plan.layers, sampling });
+    return spawnExecutor({ sandbox: plan, wanted, cgroup, layers: plan.layers, clock: options.clock, sampling });
   }
 
   function refill(shelf: Shelf): void {

@@ -7,7 +7,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { FileFailure } from "../../ports/file-tree.ts";
 
 /** Of <asm-generic/fcntl.h>; Node has no name for it. The same on x64 and arm64. */
-const O_PATH = 0o10_000_000;
+export const O_PATH = 0o10_000_000;
 
 /** A pinned object: good for `fstat`, and as a place to open from. */
 export interface Pinned {

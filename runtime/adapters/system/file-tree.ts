@@ -61,17 +61,7 @@ export function makeFileTrees({ directory }: { directory: string }): FileTrees {
 
   async function sweep(runId: string): Promise<boolean> {
     requireRunId(runId);
-    let parent: FileHandle;
-    try {
-      parent = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-    } catch (error) {
-      return errnoOf(error) === "ENOENT";
-    }
-    try {
-      return await removeTree(parent, runId);
-    } finally {
-      await parent.close();
-    }
+    return removeTree(directory, runId);
   }
 
   return { open: openTree, leftBehind, sweep };

@@ -1,3 +1,4 @@
+// Randomness: the only place where the supervisor gets it.
 import { randomBytes } from "node:crypto";
 import type { Random } from "../../ports/random.ts";
 

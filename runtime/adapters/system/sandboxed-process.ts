@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
 import { escapeLine, MayflyError } from "../../model/error.ts";
 import type { Layer } from "../../model/run.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type {
   ExecutorClass,
   ExecutorExit,
@@ -29,6 +30,7 @@ export interface SpawnOptions {
   wanted: ExecutorClass;
   cgroup: Cgroup | undefined;
   layers: readonly Layer[];
+  clock: Clock;
   /** Calls `sample` at short intervals until the returned function is called. */
   sampling: (sample: () => void) => () => void;
 }
@@ -174,6 +176,8 @@ class SandboxedProcess implements ExecutorProcess {
     if (inner === undefined || stat === undefined) throw new Error("its process can't be found");
     this.#pid = inner;
     this.#startTicks = stat.startTicks;
+    // Children that were forked before their parent was moved are not in the group yet; no job has run so far.
+    for (const pid of new Set([this.#namespacePid ?? inner, inner])) this.#options.cgroup?.add(pid);
   }
 
   send(frame: Frame): void {
@@ -222,9 +226,10 @@ class SandboxedProcess implements ExecutorProcess {
     if (!this.#hasExited) {
       for (const pid of [this.#namespacePid, outer]) if (pid !== undefined) killQuietly(pid);
     }
-    const until = performance.now() + waitMs;
+    const { clock } = this.#options;
+    const untilMs = clock.monotonicMs() + waitMs;
     // The outer process may end a moment before the inner one has been taken down.
-    while (performance.now() < until) {
+    while (clock.monotonicMs() < untilMs) {
       if (this.#hasExited && (this.#pid === 0 || !isRunning(this.#pid, this.#startTicks))) return true;
       await Promise.race(
         [this.#hasExited ? undefined : this.exited, new Promise((resolve) => setTimeout(resolve, 2))].filter(Boolean),

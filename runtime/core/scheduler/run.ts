@@ -1,7 +1,7 @@
 // One run on one screen: launch → run → end. What leads to the end (a result, an error, a limit, a kill, a crash) is one
 // `Ending`, and the first one counts; teardown.ts then takes everything away in one order, whatever the ending was.
 import type { AuditEvent } from "../../model/audit-event.ts";
-import { escapeLine, MayflyError, messageOf } from "../../model/error.ts";
+import { messageOf } from "../../model/error.ts";
 import type { RunId } from "../../model/ids.ts";
 import type { JobSpec } from "../../model/job.ts";
 import {
@@ -9,23 +9,22 @@ import {
   nothingToTearDown,
   noUsage,
   type RunRecord,
-  type RunState,
   type Trigger,
   type Usage,
 } from "../../model/run.ts";
 import type { RunEvent } from "../../model/run-event.ts";
-import { formatDuration, formatSize, isoTime } from "../../model/units.ts";
+import { isoTime } from "../../model/units.ts";
 import type { Bundle } from "../../ports/bundler.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { ExecutorExit, ExecutorPool, ExecutorProcess } from "../../ports/executor-process.ts";
+import type { ExecutorPool, ExecutorProcess } from "../../ports/executor-process.ts";
 import type { FileTree, FileTrees } from "../../ports/file-tree.ts";
 import type { OpenHttpClient } from "../../ports/http-client.ts";
 import type { Random } from "../../ports/random.ts";
 import type { Resolver } from "../../ports/resolver.ts";
 import type { RunArchive } from "../../ports/run-archive.ts";
 import type { RunRow, Store } from "../../ports/store.ts";
-import { decodeUp, type GuestClock, type JobFailure, type LaunchHeader } from "../../protocol/channel.ts";
-import { makeStackMapper } from "../bundle/stack.ts";
+import { decodeUp, type GuestClock, type LaunchHeader } from "../../protocol/channel.ts";
+import { verifiedDigest } from "../bundle/digest.ts";
 import { makeCredential } from "../capabilities/credential.ts";
 import { makeFiles } from "../capabilities/files.ts";
 import { type Gate, type HostTimers, makeGate } from "../capabilities/gate.ts";
@@ -33,6 +32,7 @@ import { makeLog } from "../capabilities/log.ts";
 import { makeNetwork } from "../capabilities/network.ts";
 import type { Broker } from "../leases/broker.ts";
 import { leaseOf } from "../leases/reaper.ts";
+import { type Ending, errorOf, exitEnding, failureEnding, limitEnding, resultEnding } from "./endings.ts";
 import { tearDown } from "./teardown.ts";
 
 /** The job's `signal` is aborted this long before its wall time is over, or at nine tenths of it. */
@@ -65,13 +65,6 @@ export interface RunParts {
   guestTime?: { nowMs(): number; timers: HostTimers };
 }
 
-/** How a run ended, before anything was taken away. */
-export interface Ending {
-  state: Extract<RunState, "succeeded" | "failed" | "limit" | "killed">;
-  result: unknown;
-  error: RunRecord["error"];
-}
-
 /** What a run holds while it goes on. */
 interface Held {
   executor: ExecutorProcess;
@@ -87,6 +80,7 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
   const record = newRecord(order);
   let held: Held;
   try {
+    verifiedDigest(order.bundle);
     held = await prepare(order, parts);
   } catch (error) {
     return finish(order, parts, {
@@ -322,57 +316,6 @@ function launchHeader({ id, spec, input }: RunOrder, { guestTime }: RunParts): L
     resultBytesMax: spec.limits.resultBytes,
     clock,
   };
-}
-
-function resultEnding(bytes: Uint8Array, spec: JobSpec): Ending {
-  if (bytes.length > spec.limits.resultBytes) return limitEnding("output", spec);
-  try {
-    return {
-      state: "succeeded",
-      result: JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
-      error: null,
-    };
-  } catch {
-    return { state: "failed", result: null, error: { code: "crash", message: "the executor's result is no JSON" } };
-  }
-}
-
-function failureEnding(failure: JobFailure, { spec, bundle }: RunOrder): Ending {
-  if (failure.kind === "output" || failure.kind === "memory" || failure.kind === "timeout")
-    return limitEnding(failure.kind, spec);
-  const message = escapeLine(failure.name === "Error" ? failure.message : `${failure.name}: ${failure.message}`, 2_000);
-  if (failure.kind === "shape") return { state: "failed", result: null, error: { code: "job_shape", message } };
-  const { stack, first } = makeStackMapper(bundle.sourceMap, { scriptName: "job.js" })(failure.stack);
-  return {
-    state: "failed",
-    result: null,
-    error: { code: "job_threw", message, stack, ...(first === undefined ? {} : { source: first }) },
-  };
-}
-
-function exitEnding(exit: ExecutorExit, spec: JobSpec): Ending {
-  if (exit.outOfMemory) return limitEnding("memory", spec);
-  if (exit.signal === "SIGXCPU") return limitEnding("cpu", spec);
-  const how = exit.signal ?? `exit code ${exit.code}`;
-  return { state: "failed", result: null, error: { code: "crash", message: `the executor died: ${how}` } };
-}
-
-function limitEnding(limit: LimitCode, { limits, name }: JobSpec): Ending {
-  const [what, key] = {
-    timeout: [`wall time of ${formatDuration(limits.wallMs)}`, "wall"],
-    cpu: [`CPU time of ${formatDuration(limits.cpuMs)}`, "cpu"],
-    memory: [`memory of ${formatSize(limits.memoryBytes)}`, "memory"],
-    output: [`result of ${formatSize(limits.resultBytes)}`, "result"],
-    logs: [`log of ${formatSize(limits.logBytes)}, many times over`, "logs"],
-    calls: [`${limits.calls} calls`, "calls"],
-  }[limit];
-  const message = `the run passed its limit: ${what}; if that is too little, raise jobs.${name}.limits.${key}`;
-  return { state: "limit", result: null, error: { code: limit, message } };
-}
-
-function errorOf(error: unknown): { code: string; message: string } {
-  if (error instanceof MayflyError) return { code: error.code, message: error.describe() };
-  return { code: "internal", message: messageOf(error) };
 }
 
 function about({ id, spec }: RunOrder): { runId: string; job: string } {

@@ -12,7 +12,8 @@ import type { ExecutorProcess } from "../../ports/executor-process.ts";
 import type { FileTree } from "../../ports/file-tree.ts";
 import type { HttpClient } from "../../ports/http-client.ts";
 import type { Gate } from "../capabilities/gate.ts";
-import type { Ending, RunOrder, RunParts } from "./run.ts";
+import type { Ending } from "./endings.ts";
+import type { RunOrder, RunParts } from "./run.ts";
 
 /** SIGKILL takes 4 to 23 ms; a process in an uninterruptible read may take longer. */
 const killWaitMs = 5_000;
