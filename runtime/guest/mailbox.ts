@@ -19,11 +19,14 @@ const { defineProperty } = Object;
 const mapGet = Map.prototype.get;
 const mapSet = Map.prototype.set;
 const mapDelete = Map.prototype.delete;
+const replace = String.prototype.replace;
 const subarray = Uint8Array.prototype.subarray;
 
 interface Waiting {
   resolve(answer: Answer): void;
   reject(error: Error): void;
+  /** Made where the job called, for its stack: V8 writes the text only when it is read. */
+  calledAt: Error;
 }
 
 export interface Answer {
@@ -34,8 +37,14 @@ export interface Answer {
 /** An error that the host gave: `code` is stable, `message` says what to do. */
 export class MayflyGuestError extends NativeError {
   declare readonly code: string;
-  constructor(error: GuestError) {
+  constructor(error: GuestError, calledAt: Error) {
     super(error.message);
+    const frames = apply(replace, String(calledAt.stack), [/^.*\n/, ""]);
+    defineProperty(this, "stack", {
+      value: `MayflyError: ${error.message}\n${frames}`,
+      configurable: true,
+      writable: true,
+    });
     defineProperty(this, "name", { value: "MayflyError", configurable: true, writable: true });
     defineProperty(this, "code", { value: error.code, enumerable: true });
   }
@@ -62,8 +71,9 @@ export function call(
 ): Promise<Answer> & { readonly callId: number } {
   const id = nextId;
   nextId += 1;
+  const calledAt = new NativeError();
   const promise = new NativePromise<Answer>((resolve, reject) => {
-    apply(mapSet, waiting, [id, { resolve, reject }]);
+    apply(mapSet, waiting, [id, { resolve, reject, calledAt }]);
   });
   host("call", stringify({ type: "call", id, op, args }), bytes === undefined ? "" : bytesToString(bytes));
   return defineProperty(promise, "callId", { value: id }) as Promise<Answer> & { readonly callId: number };
@@ -94,7 +104,10 @@ export function settle(json: string, body: ArrayBuffer | undefined): void {
       value: reply.value,
       bytes: body === undefined ? new NativeUint8Array(0) : new NativeUint8Array(body),
     });
-  else entry.reject(new MayflyGuestError(reply.error ?? { code: "internal", message: "the host gave no reason" }));
+  else
+    entry.reject(
+      new MayflyGuestError(reply.error ?? { code: "internal", message: "the host gave no reason" }, entry.calledAt),
+    );
 }
 
 const CHUNK_BYTES = 8_192; // arguments of one call; V8 takes about 120,000

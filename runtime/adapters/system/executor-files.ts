@@ -1,10 +1,13 @@
-// The four files that an executor consists of: Node, isolated-vm's addon, the executor's script and the guest's globals.
-// The last two are built here with esbuild, from the sources beside this file, into the state directory's cache.
+// The five files that an executor consists of: Node, isolated-vm's addon, the executor's script, the guest's globals and
+// V8's code cache for them. The last three are built here, from the sources of this package, into the state directory's
+// cache; the code cache by a process that never sees a job.
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { type BuildOptions, build } from "esbuild";
 
 /** Absolute paths. */
@@ -13,6 +16,7 @@ export interface ExecutorFiles {
   addon: string;
   entry: string;
   guest: string;
+  codeCache: string;
 }
 
 const runtime = fileURLToPath(new URL("../../", import.meta.url));
@@ -21,13 +25,28 @@ const require = createRequire(import.meta.url);
 /** Builds what is missing from the cache; about 60 ms. */
 export async function prepareExecutorFiles(cacheDirectory: string): Promise<ExecutorFiles> {
   mkdirSync(cacheDirectory, { recursive: true, mode: 0o755 });
-  const [executor, guest] = await Promise.all([buildExecutor(), buildGuest()]);
+  const [executor, guestScript] = await Promise.all([buildExecutor(), buildGuest()]);
+  const addon = addonPath();
+  const guest = keep(cacheDirectory, "guest", "js", guestScript);
   return {
     node: process.execPath,
-    addon: addonPath(),
+    addon,
     entry: keep(cacheDirectory, "executor", "cjs", executor),
-    guest: keep(cacheDirectory, "guest", "js", guest),
+    guest,
+    codeCache: await keepCodeCache(addon, guest),
   };
+}
+
+// Named by the globals' content (in `guest`) and what V8 would refuse it for.
+async function keepCodeCache(addon: string, guest: string): Promise<string> {
+  const path = guest.replace(/js$/, `${process.versions.v8}.${process.arch}.cache`);
+  if (existsSync(path)) return path;
+  const script = keep(dirname(guest), "code-cache", "cjs", await buildEntry("executor/code-cache.ts"));
+  const unfinished = `${path}.${process.pid}`;
+  // It ends itself by SIGKILL: what counts is the file.
+  await promisify(execFile)(process.execPath, [script, addon, guest, unfinished], { env: {} }).catch(() => undefined);
+  renameSync(unfinished, path);
+  return path;
 }
 
 function addonPath(): string {
@@ -46,9 +65,13 @@ const shared = {
 } as const satisfies BuildOptions;
 
 function buildExecutor(): Promise<string> {
+  return buildEntry("executor/main.ts");
+}
+
+function buildEntry(entry: string): Promise<string> {
   return built({
     ...shared,
-    entryPoints: [join(runtime, "executor/main.ts")],
+    entryPoints: [join(runtime, entry)],
     format: "cjs",
     platform: "node",
     target: "node24",

@@ -81,21 +81,24 @@ function nodeArgs(files: ExecutorFiles, wanted: ExecutorClass): string[] {
     "--allow-addons",
     `--allow-fs-read=${files.entry}`,
     `--allow-fs-read=${files.guest}`,
+    `--allow-fs-read=${files.codeCache}`,
     "--disable-warning=SecurityWarning",
     files.entry,
     files.addon,
     files.guest,
+    files.codeCache,
     String(wanted.memoryBytes),
     String(nobodyUid),
   ];
 }
 
-/** What the executor's four files are called inside the mount tree. */
+/** What the executor's files are called inside the mount tree. */
 const insideNames: ExecutorFiles = {
   node: "/node",
   addon: "/isolate.node",
   entry: "/executor.cjs",
   guest: "/guest.js",
+  codeCache: "/guest.cache",
 };
 
 function rlimits(wanted: ExecutorClass): string[] {

@@ -15,7 +15,7 @@ export interface RunOptions extends ConfigOption, InputOptions {
 
 export async function run(job: string, options: RunOptions): Promise<void> {
   const config = await loadConfig(options);
-  jobOf(config, job);
+  const { grants } = jobOf(config, job);
   const input = readInput(options);
   const progress = options.quiet ? () => {} : makeProgress();
   const runtime = await openRuntime({
@@ -30,6 +30,8 @@ export async function run(job: string, options: RunOptions): Promise<void> {
   const interrupted = killOnSignal((reason) => runtime.scheduler.killAll(reason));
   try {
     warnOfMissingLayers(runtime.pool.layers());
+    // Before anything is accepted: a missing root credential or a taken port is the operator's to mend.
+    if (grants.credential !== null) await runtime.issuer(grants.credential.issuer);
     await runtime.reaper.recover();
     const { done } = await runtime.scheduler.submit({ job, input, trigger: { kind: "run" } });
     const record = await done;

@@ -85,9 +85,13 @@ async function requireSandbox({ pool, config }: Runtime): Promise<void> {
     warn('executor.osSandbox is "preferred": this process serves although a layer may be missing');
 }
 
-// Tokens of the embedded issuers are verified by others all the time; a database is asked when it is needed.
+// Tokens of the embedded issuers are verified by others all the time, so one that can't listen is fatal. A database is
+// asked when a run needs it; what is missing for it is said now.
 async function openIssuers({ config, issuer }: Runtime): Promise<void> {
-  for (const { name, kind } of Object.values(config.issuers)) if (kind === "jwt") await issuer(name);
+  for (const { name, kind } of Object.values(config.issuers)) {
+    if (kind === "jwt") await issuer(name);
+    else await issuer(name).catch((error: MayflyError) => warn(`${error.message}; its jobs will fail`));
+  }
 }
 
 /** Resolves at the first SIGTERM, SIGINT or SIGHUP; calls `kill` at a second SIGINT. */
