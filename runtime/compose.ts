@@ -47,8 +47,8 @@ export interface RuntimeOptions {
   warm?: boolean;
   /** When the config says nothing. */
   osSandbox: "required" | "preferred";
-  /** Environment of this process: PATH for the sandbox's tools, and the variables that the config names. */
-  env: Readonly<Record<string, string | undefined>>;
+  /** Default: that of this process. PATH for the sandbox's tools, and the variables that the config names. */
+  env?: Readonly<Record<string, string | undefined>>;
   onEvent: (event: RunEvent) => void;
   /** One line for the operator. */
   onWarning: (message: string) => void;
@@ -99,7 +99,7 @@ export function openLedger(config: Config): {
 /** Everything that runs jobs. Rejects with MayflyError; nothing is then left open. */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   requireVersions();
-  const { config, world = {} } = options;
+  const { config, world = {}, env = process.env } = options;
   const { store, state, seals, archive } = openLedger(config);
   const owner = thisProcess(options.role, systemClock, systemRandom);
   try {
@@ -112,13 +112,13 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       files,
       cgroups,
       clock: systemClock,
-      path: options.env.PATH ?? "",
+      path: env.PATH ?? "",
       osSandbox: config.executor.osSandbox ?? options.osSandbox,
       owner: owner.id,
       onWarning: options.onWarning,
     });
     const jobs = new Map(Object.entries(config.jobs).filter(([name]) => options.jobs?.includes(name) ?? true));
-    const issuers = makeIssuers(options, store, state);
+    const issuers = makeIssuers({ ...options, env }, store, state);
     const bundler = makeBundler({ directory: config.directory, stateDirectory: config.stateDirectory });
     const bundle = remember((job: JobSpec) => job.name, world.bundle ?? ((job: JobSpec) => bundler.bundle(job.entry)));
     const broker = makeBroker({ store, clock: systemClock, issuer: issuers.get });
@@ -149,9 +149,12 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       trees,
       killLeftBehind,
       isAlive,
+      owner: owner.id,
+      holds: (id) => scheduler.holds(id),
       issuerNames: options.role === "start" ? Object.keys(config.issuers) : [],
       issuer: issuers.get,
       adopt: (row) => adoption(options.role, row.record.trigger.kind, () => scheduler.adopt(row)),
+      onClosed: (record) => options.onEvent({ type: "ended", runId: record.id, record }),
       onAlert: options.onWarning,
     });
     if (options.warm ?? true) warm(pool, [...jobs.values()], options.role === "start" ? config.executor.warm : 0);
@@ -210,7 +213,11 @@ interface Issuers {
 }
 
 // Opened when first needed: a job without a credential needs none of them, and one that can't be had stops no other.
-function makeIssuers({ config, env, world }: RuntimeOptions, store: SqliteStore, state: StateDirectory): Issuers {
+function makeIssuers(
+  { config, env, world }: RuntimeOptions & Pick<Required<RuntimeOptions>, "env">,
+  store: SqliteStore,
+  state: StateDirectory,
+): Issuers {
   const open = remember(
     (name: string) => name,
     (name: string) => openIssuer(config.issuers[name], name),

@@ -38,11 +38,19 @@ const issuerBytesMax = 65_536;
 const keysMs = 300_000; // a key that the issuer has replaced is good for five minutes more
 const requestsKept = 1_000;
 
-/** Starts the API on 127.0.0.1. @param options.port 0 is any free one. @param options.audience the API's identifier. */
-export async function startPartner(
-  options: { port?: number; issuerUrl?: string; audience?: string } = {},
-): Promise<Partner> {
-  const { port = defaultPort, issuerUrl = defaultIssuerUrl, audience = defaultAudience } = options;
+export interface PartnerOptions {
+  /** 0 is any free one. */
+  port?: number;
+  issuerUrl?: string;
+  /** The API's identifier. */
+  audience?: string;
+  /** For a demonstration or a measurement that tries a token again after its run: every accepted one, as it came. */
+  onAccepted?: (token: string) => void;
+}
+
+/** Starts the API on 127.0.0.1. */
+export async function startPartner(options: PartnerOptions = {}): Promise<Partner> {
+  const { port = defaultPort, issuerUrl = defaultIssuerUrl, audience = defaultAudience, onAccepted } = options;
   const orders = makeOrders();
   const check = makeTokenCheck(issuerUrl, audience);
   const requests: PartnerRequest[] = [];
@@ -51,6 +59,7 @@ export async function startPartner(
       .catch(() => reply(response, 500, { error: "internal" }))
       .then((refusal) => {
         const { method = "", url: path = "" } = request;
+        if (response.statusCode === 200) onAccepted?.((request.headers.authorization ?? "").replace(/^Bearer /i, ""));
         requests.push({ method, path: path.slice(0, 2_000), status: response.statusCode, refusal: refusal ?? null });
         if (requests.length > requestsKept) requests.shift();
       });

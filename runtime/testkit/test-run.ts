@@ -1,9 +1,9 @@
 // `testRun`: an author's job in a real isolate and a real process, under the grants of the real config, with a stand-in
 // for the credential and handlers for the network. Its state lives in a directory of its own that is gone afterwards.
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import tmp from "tmp";
 import { loadConfigFile } from "../adapters/system/config-file.ts";
+import { withTemporaryDirectory } from "../adapters/system/temporary-directory.ts";
 import { openRuntime, type Runtime } from "../compose.ts";
 import { type Config, parseConfig } from "../config.ts";
 import type { Denial, RunRecord } from "../model/run.ts";
@@ -48,13 +48,10 @@ const anyPublicAddress = "198.41.0.4";
 
 /** Rejects with MayflyError when the config or the job's bundle is wrong; what the job itself does is in the result. */
 export async function testRun(job: string, options: TestRunOptions = {}): Promise<TestRunResult> {
-  const { name: stateDirectory } = tmp.dirSync({ prefix: "mayfly-test-", mode: 0o700, keep: true });
-  try {
+  return withTemporaryDirectory("mayfly-test-", async (stateDirectory) => {
     const config = await testConfig(job, options, stateDirectory);
-    return await runOnce(job, config, options);
-  } finally {
-    await rm(stateDirectory, { recursive: true, force: true });
-  }
+    return runOnce(job, config, options);
+  });
 }
 
 async function testConfig(job: string, options: TestRunOptions, stateDirectory: string): Promise<Config> {
@@ -79,7 +76,6 @@ async function runOnce(job: string, config: Config, options: TestRunOptions): Pr
     role: "test",
     jobs: [job],
     osSandbox: "preferred",
-    env: process.env,
     onEvent: () => {},
     onWarning: () => {},
     world: {

@@ -58,7 +58,7 @@ function open(path: string): DatabaseSync {
 
 function storeError(cause: unknown, path: string): MayflyError {
   const text = (cause as Error).message;
-  const corrupt = /malformed|not a database|corrupt/.test(text);
+  const corrupt = cause instanceof SyntaxError || /malformed|not a database|corrupt/.test(text); // a record that is no JSON
   return new MayflyError({
     code: corrupt ? "store_corrupt" : "store_unavailable",
     message: corrupt ? "the ledger can't be read" : "the ledger can't be opened or written",
@@ -129,6 +129,13 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
     meta: sql("SELECT value FROM meta WHERE key = ?"),
   };
   const writer = makeWriter(db, statements.begin, statements.commit, path);
+  const read = <T>(query: () => T): T => {
+    try {
+      return query();
+    } catch (cause) {
+      throw storeError(cause, path);
+    }
+  };
 
   const putRun = (row: RunRow, key: string | null) => {
     const { id, job, state, acceptedAt } = row.record;
@@ -177,16 +184,18 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
       writer.write((): Accepted => {
         const before = uniqueKey === null ? undefined : toRunRow(statements.runByKey.get(row.record.job, uniqueKey));
         if (before !== undefined) return { outcome: "duplicate", row: before };
-        putRun(row, uniqueKey);
+        // A refused submission may be tried again with its key; a slot that was refused has passed.
+        const { state, trigger } = row.record;
+        putRun(row, state === "refused" && trigger.kind === "submit" ? null : uniqueKey);
         changes.forEach(applyChange);
         return { outcome: "accepted" };
       }),
-    run: (id) => toRunRow(statements.run.get(id)),
-    runs: (countMax) => toRunRows(statements.runs.all(countMax)),
-    unfinishedRuns: () => toRunRows(statements.unfinished.all()),
-    lease: (runId) => toLease(statements.lease.get(runId)),
-    leases: (countMax) => statements.leases.all(countMax).map((row) => toLease(row) as Lease),
-    openLeases: () => statements.openLeases.all().map((row) => toLease(row) as Lease),
+    run: (id) => read(() => toRunRow(statements.run.get(id))),
+    runs: (countMax) => read(() => toRunRows(statements.runs.all(countMax))),
+    unfinishedRuns: () => read(() => toRunRows(statements.unfinished.all())),
+    lease: (runId) => read(() => toLease(statements.lease.get(runId))),
+    leases: (countMax) => read(() => statements.leases.all(countMax).map((row) => toLease(row) as Lease)),
+    openLeases: () => read(() => statements.openLeases.all().map((row) => toLease(row) as Lease)),
     register: (owner, isAlive) =>
       writer.write(() => {
         const others = readOwners(statements.owners);
@@ -195,14 +204,14 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
         return true;
       }),
     unregister: (ownerId) => writer.write(() => void statements.dropOwner.run(ownerId)),
-    owners: () => readOwners(statements.owners),
-    auditEntries: (fromSeq, countMax) => statements.audit.all(fromSeq, countMax).map(toAuditEntry),
-    auditHead: () => statements.head.get() as AuditHead | undefined,
+    owners: () => read(() => readOwners(statements.owners)),
+    auditEntries: (fromSeq, countMax) => read(() => statements.audit.all(fromSeq, countMax).map(toAuditEntry)),
+    auditHead: () => read(() => statements.head.get() as AuditHead | undefined),
     async close() {
       await writer.idle();
       db.close();
     },
-    tokens: makeTokenRegistry(db, writer),
+    tokens: makeTokenRegistry(db, writer, clock),
   };
 }
 
@@ -259,7 +268,7 @@ function makeWriter(db: DatabaseSync, begin: StatementSync, commit: StatementSyn
   };
 }
 
-function makeTokenRegistry(db: DatabaseSync, writer: Writer): TokenRegistry {
+function makeTokenRegistry(db: DatabaseSync, writer: Writer, clock: Clock): TokenRegistry {
   const end = db.prepare("UPDATE tokens SET revoked = 1 WHERE issuer = ? AND run_id = ?");
   const put = db.prepare("INSERT INTO tokens (jti, issuer, run_id, expires_at, revoked) VALUES (?, ?, ?, ?, 0)");
   const prune = db.prepare("DELETE FROM tokens WHERE expires_at < ?"); // what is not there is not active
@@ -269,7 +278,7 @@ function makeTokenRegistry(db: DatabaseSync, writer: Writer): TokenRegistry {
   return {
     put: (row) =>
       writer.write(() => {
-        prune.run(row.expiresAt - keepExpiredMs);
+        prune.run(clock.nowMs() - keepExpiredMs);
         end.run(row.issuer, row.runId);
         put.run(row.jti, row.issuer, row.runId, row.expiresAt);
       }),
@@ -325,7 +334,16 @@ function toLease(row: unknown): Lease | undefined {
 
 function toAuditEntry(row: unknown): AuditEntry {
   const { seq, at, event, mac } = row as { seq: number; at: string; event: string; mac: string };
-  return { seq, at, event: JSON.parse(event) as AuditEvent, mac };
+  return { seq, at, event: toAuditEvent(event), mac };
+}
+
+// What is no JSON was altered: the chain is to say so, and say where.
+function toAuditEvent(text: string): AuditEvent {
+  try {
+    return JSON.parse(text) as AuditEvent;
+  } catch {
+    return { type: "alert", detail: "this entry can't be read" };
+  }
 }
 
 function readOwners(statement: StatementSync): Owner[] {

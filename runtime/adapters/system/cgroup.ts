@@ -23,11 +23,17 @@ export interface Cgroups {
   make(name: string, limits: CgroupLimits): Cgroup;
   /** Removes groups of executors that are gone. */
   sweep(): void;
+  /** Waits for the groups that this process made to be gone, then removes the parent, unless another process uses it. */
+  close(): Promise<void>;
 }
 
 export type FoundCgroups = { cgroups: Cgroups } | { missing: string };
 
 const root = "/sys/fs/cgroup";
+
+/** A group's last process has a moment between its end and its group's freedom; half a second is plenty. */
+const removeTriesMax = 50;
+const removePauseMs = 10;
 
 export function findCgroups(installation: string): FoundCgroups {
   const parent = `mayfly-${installation}`;
@@ -41,34 +47,42 @@ export function findCgroups(installation: string): FoundCgroups {
 function versionOne(parent: string): FoundCgroups {
   const memory = join(root, "memory", parent);
   const pids = join(root, "pids", parent);
+  const made = new Set<string>();
   mkdirSync(memory, { recursive: true });
   mkdirSync(pids, { recursive: true });
   const make = (name: string, limits: CgroupLimits): Cgroup => {
     const groups = [join(memory, name), join(pids, name)];
-    for (const group of groups) mkdirSync(group);
+    for (const group of groups) made.add(group);
+    for (const group of groups) mkdirSync(group, { recursive: true }); // another process may have removed the parent
     writeFileSync(join(memory, name, "memory.limit_in_bytes"), String(limits.memoryBytes));
     writeFileSync(join(pids, name, "pids.max"), String(limits.pidsMax));
     return cgroup(groups, join(memory, name, "memory.oom_control"));
   };
-  return { cgroups: { detail: "version 1, memory and pids", make, sweep: () => sweep([memory, pids]) } };
+  return { cgroups: { detail: "version 1, memory and pids", make, ...ending([memory, pids], made) } };
 }
 
 function versionTwo(own: string): FoundCgroups {
   const path = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "/";
   const parent = join(root, path, own);
-  mkdirSync(parent, { recursive: true });
-  for (const directory of [join(root, path), parent]) {
-    const control = join(directory, "cgroup.subtree_control");
-    if (!/\bmemory\b.*\bpids\b/.test(readFileSync(control, "utf8"))) writeFileSync(control, "+memory +pids");
-  }
+  const made = new Set<string>();
+  const prepare = () => {
+    mkdirSync(parent, { recursive: true });
+    for (const directory of [join(root, path), parent]) {
+      const control = join(directory, "cgroup.subtree_control");
+      if (!/\bmemory\b.*\bpids\b/.test(readFileSync(control, "utf8"))) writeFileSync(control, "+memory +pids");
+    }
+  };
+  prepare();
   const make = (name: string, limits: CgroupLimits): Cgroup => {
     const group = join(parent, name);
+    if (!existsSync(parent)) prepare(); // another process has removed it
+    made.add(group);
     mkdirSync(group);
     writeFileSync(join(group, "memory.max"), String(limits.memoryBytes));
     writeFileSync(join(group, "pids.max"), String(limits.pidsMax));
     return cgroup([group], join(group, "memory.events"));
   };
-  return { cgroups: { detail: "version 2, memory and pids", make, sweep: () => sweep([parent]) } };
+  return { cgroups: { detail: "version 2, memory and pids", make, ...ending([parent], made) } };
 }
 
 function cgroup(groups: readonly string[], events: string): Cgroup {
@@ -84,6 +98,20 @@ function cgroup(groups: readonly string[], events: string): Cgroup {
       }
     },
     remove: () => groups.every(removeGroup),
+  };
+}
+
+function ending(parents: readonly string[], made: Set<string>): Pick<Cgroups, "sweep" | "close"> {
+  return {
+    sweep: () => sweep(parents),
+    async close() {
+      for (let tries = 0; tries < removeTriesMax; tries += 1) {
+        for (const group of made) if (removeGroup(group)) made.delete(group);
+        if (made.size === 0) break;
+        await new Promise((resolve) => setTimeout(resolve, removePauseMs));
+      }
+      for (const parent of parents) removeGroup(parent); // says no while groups of others are in it
+    },
   };
 }
 

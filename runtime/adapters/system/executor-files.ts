@@ -96,8 +96,9 @@ async function buildGuest(): Promise<string> {
       "@exodus/bytes/encoding.js": require.resolve("@exodus/bytes/encoding-lite.js"), // without the legacy multi-byte tables, 150 KB
     },
   });
-  // The script's value is `boot`, and it leaves no global behind.
-  return `(() => { ${script}\nreturn guest.default; })()`;
+  // The script's value is `boot`, and it leaves no global behind. Strict, so that no function of it can be had from a
+  // stack's call sites (Error.prepareStackTrace) or by `caller`.
+  return `(() => { "use strict"; ${script}\nreturn guest.default; })()`;
 }
 
 async function built(options: BuildOptions): Promise<string> {

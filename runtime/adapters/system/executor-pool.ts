@@ -31,6 +31,8 @@ export interface PoolOptions {
 
 export interface SandboxedPool extends ExecutorPool {
   layers(): readonly Layer[];
+  /** Executors that wait for a run, and those that are being made to wait for one. */
+  warm(): { ready: number; warming: number };
 }
 
 interface Shelf {
@@ -139,6 +141,11 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
 
   return {
     layers: () => sandbox.layers,
+    warm: () => {
+      const all = [...shelves.values()];
+      const sum = (count: (shelf: Shelf) => number) => all.reduce((total, shelf) => total + count(shelf), 0);
+      return { ready: sum((shelf) => shelf.ready.length), warming: sum((shelf) => shelf.warming) };
+    },
     async take(wanted) {
       if (closed) throw new MayflyError({ code: "executor_unavailable", message: "the executor pool is closed" });
       const shelf = shelves.get(shelfKey(wanted));
@@ -167,6 +174,7 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
       await Promise.all(all.map((executor) => executor.kill(5_000)));
       while ([...shelves.values()].some((shelf) => shelf.warming > 0))
         await new Promise((resolve) => setTimeout(resolve, 5));
+      if ("cgroups" in options.cgroups) await options.cgroups.cgroups.close();
     },
   };
 }

@@ -71,6 +71,7 @@ class SandboxedProcess implements ExecutorProcess {
   #frameListener: ((frame: Frame) => void) | undefined;
   #garbageListener: ((reason: string) => void) | undefined;
   #early: Frame[] = [];
+  #earlyGarbage: string | undefined;
   #onReady: ((error?: Error) => void) | undefined;
   #stderr = "";
   #hasExited = false;
@@ -144,7 +145,7 @@ class SandboxedProcess implements ExecutorProcess {
     try {
       frames = this.#decoder.push(chunk);
     } catch (error) {
-      this.#garbageListener?.(error instanceof FrameError ? error.message : "unreadable");
+      this.#giveUp(error instanceof FrameError ? error.message : "unreadable");
       this.#onReady?.(new Error("what it sent is no frame"));
       return;
     }
@@ -183,7 +184,7 @@ class SandboxedProcess implements ExecutorProcess {
   send(frame: Frame): void {
     if (this.#hasExited) return;
     for (const part of encodeFrame(frame)) this.#pipe.write(part);
-    if (this.#pipe.writableLength > unsentBytesMax) this.#garbageListener?.("it doesn't read what it asked for");
+    if (this.#pipe.writableLength > unsentBytesMax) this.#giveUp("it doesn't read what it asked for");
   }
 
   onFrame(listener: (frame: Frame) => void): void {
@@ -193,6 +194,13 @@ class SandboxedProcess implements ExecutorProcess {
 
   onGarbage(listener: (reason: string) => void): void {
     this.#garbageListener = listener;
+    if (this.#earlyGarbage !== undefined) listener(this.#earlyGarbage);
+  }
+
+  // It may go wrong while it waits on the shelf, before a run listens.
+  #giveUp(reason: string): void {
+    this.#earlyGarbage ??= reason;
+    this.#garbageListener?.(reason);
   }
 
   watch(limits: WatchLimits, onBreach: (limit: "cpu" | "memory") => void): void {

@@ -1,10 +1,9 @@
 // `mayfly doctor`: tries every layer and every limit on this machine, with real executors, and says which hold. Its
 // state lives in a temporary directory, so that it never touches an installation's.
 import { createHash } from "node:crypto";
-import { rm } from "node:fs/promises";
 import colors from "picocolors";
-import tmp from "tmp";
 import { type Finding, inspectExecutor } from "../../adapters/system/inspect-executor.ts";
+import { withTemporaryDirectory } from "../../adapters/system/temporary-directory.ts";
 import { versionFindings } from "../../adapters/system/versions.ts";
 import { openRuntime, type Runtime } from "../../compose.ts";
 import { type Config, parseConfig } from "../../config.ts";
@@ -21,15 +20,12 @@ interface Row extends Finding {
 
 export async function doctor(options: ConfigOption & { json?: boolean }): Promise<void> {
   const osSandbox = await requiredSandbox(options);
-  const { name: directory } = tmp.dirSync({ prefix: "mayfly-doctor-", mode: 0o700, keep: true });
-  try {
+  await withTemporaryDirectory("mayfly-doctor-", async (directory) => {
     const rows = [...versionRows(), ...(await tryAll(probeConfig(directory)))];
     if (options.json) await printJson({ rows, osSandbox });
     else await printResult(rows.map(line).join("\n"));
     process.exitCode = conclude(rows, osSandbox);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  });
 }
 
 // A machine can be examined before there is a config; a broken config is an error as everywhere.
@@ -68,7 +64,6 @@ async function tryAll(config: Config): Promise<Row[]> {
     config,
     role: "test",
     osSandbox: "preferred",
-    env: process.env,
     onEvent: () => {},
     onWarning: warn,
     world: { bundle },

@@ -23,7 +23,6 @@ export async function run(job: string, options: RunOptions): Promise<void> {
     role: "run",
     jobs: [job],
     osSandbox: options.requireSandbox ? "required" : "preferred",
-    env: process.env,
     onEvent: progress,
     onWarning: warn,
   });
@@ -33,10 +32,12 @@ export async function run(job: string, options: RunOptions): Promise<void> {
     // Before anything is accepted: a missing root credential or a taken port is the operator's to mend.
     if (grants.credential !== null) await runtime.issuer(grants.credential.issuer);
     await runtime.reaper.recover();
-    const { done } = await runtime.scheduler.submit({ job, input, trigger: { kind: "run" } });
+    const { id, done } = await runtime.scheduler.submit({ job, input, trigger: { kind: "run" } });
+    if (interrupted()) runtime.scheduler.kill(id, "interrupted before it was launched");
     const record = await done;
     await printRecord(record, options, runtime.archive.outputDirectory(record.id));
-    process.exitCode = interrupted() ? exitCodes.interrupted : exitCodeOfRun(record);
+    const code = exitCodeOfRun(record);
+    process.exitCode = interrupted() && code !== exitCodes.unconfirmed ? exitCodes.interrupted : code;
   } finally {
     await runtime.close();
   }

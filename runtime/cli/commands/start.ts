@@ -24,7 +24,6 @@ export async function start(options: StartOptions): Promise<void> {
     config,
     role: "start",
     osSandbox: options.allowMissingSandbox ? "preferred" : "required",
-    env: process.env,
     onEvent: (event) => {
       followers.tell(event);
       if (event.type === "accepted") say(`accepted ${event.job} ${event.runId}`);

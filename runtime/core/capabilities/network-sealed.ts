@@ -19,7 +19,6 @@ export function placeCredential(
 ): readonly HeaderField[] {
   if (sealed === null) return asked.headers;
   const value = sealed.reveal();
-  if (value !== undefined) refuseValue(value, asked);
   const used = refusePlaceholderElsewhere(sealed, asked);
   if (!used) return asked.headers;
   if (value === undefined) throw new Denied("ended", "the credential has ended with its lease", asked.target);
@@ -31,6 +30,24 @@ export function placeCredential(
   }
   return asked.headers.map(([name, text]) =>
     name === sealed.place.header ? [name, text.replaceAll(sealed.placeholder, () => value)] : [name, text],
+  );
+}
+
+/**
+ * The value itself is in the request: a server told it to the job. Asked before anything else is said of the request.
+ * @throws Denied `credential_place`, with neither path nor query in its target.
+ */
+export function refuseValue(sealed: SealedCredential | null, asked: Asked): void {
+  const value = sealed?.reveal();
+  if (value === undefined || value === "") return;
+  const inHeaders = asked.headers.some(([name, text]) => name.includes(value) || text.includes(value));
+  if (!inHeaders && !holdsText(asked.url, value) && !holdsBytes(asked.body, value)) return;
+  const { host } = asked.line; // the path may be what holds it
+  const message = "the request holds the credential's value itself; use what credential.fetch() returned";
+  throw new Denied(
+    "credential_place",
+    message,
+    `${asked.line.method} ${asked.line.scheme}://${host}${portSuffix(asked.line)}`,
   );
 }
 
@@ -58,18 +75,6 @@ function refusePlaceholderElsewhere(sealed: SealedCredential, asked: Asked): boo
   if (fields.some(([name]) => name !== place.header))
     throw misplaced(sealed, asked, "it stands in another header field");
   return fields.length > 0;
-}
-
-function refuseValue(value: string, asked: Asked): void {
-  const inHeaders = asked.headers.some(([name, text]) => name.includes(value) || text.includes(value));
-  if (!inHeaders && !holdsText(asked.url, value) && !holdsBytes(asked.body, value)) return;
-  const { host } = asked.line; // the path may be what holds it
-  const message = "the request holds the credential's value itself; use what credential.fetch() returned";
-  throw new Denied(
-    "credential_place",
-    message,
-    `${asked.line.method} ${asked.line.scheme}://${host}${portSuffix(asked.line)}`,
-  );
 }
 
 function misplaced(sealed: SealedCredential, asked: Asked, found: string): Denied {

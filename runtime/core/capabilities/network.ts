@@ -20,7 +20,7 @@ import { makeAddressBook } from "./network-addresses.ts";
 import { type Asked, readAsked } from "./network-asked.ts";
 import { makeRequestQueue, type Ticket } from "./network-queue.ts";
 import { nextAsked, redirectLocation } from "./network-redirect.ts";
-import { placeCredential, withoutSecret } from "./network-sealed.ts";
+import { placeCredential, refuseValue, withoutSecret } from "./network-sealed.ts";
 
 /** Redirects that one request follows: half of what browsers do; a chain of more is a loop or a game. */
 const REDIRECTS_MAX = 10;
@@ -93,6 +93,7 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
 
   /** The whole decision on one hop. */
   async function decide(asked: Asked, budget: Budget, context: CallContext): Promise<Hop> {
+    refuseValue(sealed, asked);
     requireRequestLeft(asked, context);
     if (matchRule(grant.allow, asked.line) === undefined) throw notAllowed(grant, asked);
     const address = await timed(budget, context.signal, (signal) => addresses.addressFor(asked, signal));

@@ -9,6 +9,7 @@ import type { EpochMs } from "../../model/units.ts";
 import type { Clock } from "../../ports/clock.ts";
 import {
   type CredentialIssuer,
+  type IssuedCredential,
   IssuerFailure,
   type Proof,
   type QueryRequest,
@@ -63,6 +64,8 @@ interface Held {
   secret: string | undefined;
   ended: boolean;
   ending: Promise<Lease | undefined> | undefined;
+  /** The issuer has been asked for a credential and has not answered yet. */
+  asking: boolean;
 }
 
 export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
@@ -91,6 +94,7 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
     };
     const at = await issuer(grant.issuer); // before the intent: without an issuer there is nothing to intend
     await store.commit([{ put: "lease", lease: intended }, { audit: event("lease.intended", intended) }]);
+    if (hold.ended) throw new IssuerFailure("issuer_unavailable", "the run ended before its credential was issued");
     const asked = {
       lease: { runId },
       job,
@@ -99,7 +103,11 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
       purpose: grant.purpose,
       expiresAt: intended.expiresAt,
     };
-    const credential = await withTimeout(clock, (signal) => at.issue(asked, signal));
+    const credential = await askFor((signal) => at.issue(asked, signal), runId, hold);
+    if (typeof credential?.secret !== "string" || credential.secret === "" || !Number.isFinite(credential.expiresAt)) {
+      throw new IssuerFailure("issuer_garbage", "the issuer's answer is no credential");
+    }
+    hold.secret = credential.secret; // for the proof too, should the rest fail
     if (credential.expiresAt > intended.expiresAt) {
       throw new IssuerFailure("issuer_garbage", "the issuer gave a longer life than it was asked for");
     }
@@ -107,7 +115,6 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
     if (hold.ended) throw new IssuerFailure("issuer_unavailable", "the run ended while its credential was issued");
     // Should this fail, `acquire` ends the lease by its name: no credential without a record.
     await store.commit([{ put: "lease", lease }, { audit: event("lease.issued", lease) }]);
-    hold.secret = credential.secret;
     return {
       lease,
       secret: () => (hold.ended ? undefined : hold.secret),
@@ -118,6 +125,37 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
         return at.query({ runId }, secret, query, signal);
       },
     };
+  }
+
+  // An answer that comes after we gave up waiting may stand for a live credential, and for one that the end, over by
+  // then, has not seen: it is ended once more.
+  async function askFor(
+    ask: (signal: AbortSignal) => Promise<IssuedCredential>,
+    runId: RunId,
+    hold: Held,
+  ): Promise<IssuedCredential> {
+    let gaveUp = false;
+    const answer = async (signal: AbortSignal) => {
+      hold.asking = true;
+      try {
+        return await ask(signal);
+      } finally {
+        hold.asking = false;
+        if (gaveUp) void endLate(runId, hold).catch(() => undefined);
+      }
+    };
+    try {
+      return await withTimeout(clock, answer);
+    } finally {
+      gaveUp = hold.asking;
+    }
+  }
+
+  async function endLate(runId: RunId, hold: Held): Promise<void> {
+    await hold.ready.catch(() => undefined);
+    await hold.ending?.catch(() => undefined);
+    const lease = store.lease(runId);
+    if (lease !== undefined) await attempt(lease, undefined);
   }
 
   async function end(runId: RunId): Promise<Lease | undefined> {
@@ -136,13 +174,13 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
       lease = store.lease(runId);
       if (lease === undefined) return undefined;
     }
-    const secret = hold.secret;
+    const { secret, asking } = hold;
     const first = attempt(lease, secret);
     // An issue that is under way may come after this revocation: end once more what it leaves.
     await hold.ready.catch(() => undefined);
     let last = await first;
     const late = store.lease(runId);
-    if (late !== undefined && (late.issuedAt !== lease.issuedAt || hold.secret !== secret))
+    if (late !== undefined && (asking || late.issuedAt !== lease.issuedAt || hold.secret !== secret))
       last = await attempt(late, hold.secret);
     for (let tries = 1; last.state !== "revoked" && tries < endTriesMax; tries += 1) {
       await sleep(clock, pauseMs(last.attempts));
@@ -201,6 +239,7 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
         secret: undefined,
         ended: false,
         ending: undefined,
+        asking: false,
       };
       hold.ready.catch(() => undefined);
       held.set(runId, hold);

@@ -28,6 +28,9 @@ export interface ReaperParts {
   killLeftBehind: KillLeftBehind;
   /** Whether that process, told by pid, start time and boot, still runs. */
   isAlive: (owner: Owner) => boolean;
+  /** This process. A run of its own that it doesn't hold (the ledger could not be written at its end) is closed like an orphan's. */
+  owner: string;
+  holds: (runId: RunId) => boolean;
   /** Names of all configured issuers. */
   issuerNames: readonly string[];
   issuer: (name: string) => Promise<CredentialIssuer>;
@@ -36,6 +39,7 @@ export interface ReaperParts {
    * submissions, or `closed` as lost since nobody waits for it any more.
    */
   adopt: (row: RunRow) => "taken" | "left" | "closed";
+  onClosed: (record: RunRecord) => void;
   onAlert: (message: string) => void;
 }
 
@@ -57,6 +61,9 @@ export interface Reaper {
 
 export function makeReaper(parts: ReaperParts): Reaper {
   const { store, clock, broker, trees, isAlive } = parts;
+  /** Runs and leases that a pass is busy with: an issuer that hangs must not hold up the next pass, nor be asked twice. */
+  const closing = new Set<RunId>();
+  const ending = new Map<RunId, Promise<Lease>>();
 
   async function recover(): Promise<Reaped> {
     const reaped = await tick();
@@ -66,15 +73,9 @@ export function makeReaper(parts: ReaperParts): Reaper {
 
   async function tick(): Promise<Reaped> {
     const dead = store.owners().filter((owner) => !isAlive(owner));
-    const living = new Set(
-      store
-        .owners()
-        .filter(isAlive)
-        .map((owner) => owner.id),
-    );
-    const left = store.unfinishedRuns().filter((row) => !living.has(row.owner));
+    const left = store.unfinishedRuns().filter((row) => !isInHands(row) && !closing.has(row.record.id));
     const closed = await Promise.all(left.map(closeRun));
-    const [leases, unconfirmed] = await retryDue(living);
+    const [leases, unconfirmed] = await retryDue();
     // Only now: an owner's row is what makes its runs findable as orphans.
     const stillOpen = new Set(store.unfinishedRuns().map((row) => row.owner));
     await Promise.all(dead.filter((owner) => !stillOpen.has(owner.id)).map((owner) => store.unregister(owner.id)));
@@ -84,16 +85,48 @@ export function makeReaper(parts: ReaperParts): Reaper {
   async function closeRun(row: RunRow): Promise<boolean> {
     const { record } = row;
     if (record.state === "accepted" && parts.adopt(row) !== "closed") return false;
-    const lease = store.lease(record.id);
-    const ending = lease === undefined || lease.state === "revoked" ? Promise.resolve(lease) : broker.retry(lease);
-    const isGone = row.pid === null || row.startTicks === null || (await parts.killLeftBehind(row.pid, row.startTicks));
-    const isSwept = await trees.sweep(record.id).catch(() => false);
-    const ended = await ending.catch(() => lease);
+    closing.add(record.id);
+    try {
+      const lease = store.lease(record.id);
+      const isOpen = lease !== undefined && lease.state !== "revoked";
+      const leaseEnds = isOpen && isDue(lease) ? endLease(lease) : Promise.resolve(lease);
+      const isGone =
+        row.pid === null || row.startTicks === null || (await parts.killLeftBehind(row.pid, row.startTicks));
+      const isSwept = await trees.sweep(record.id).catch(() => false);
+      return await writeClosed(row, closedRow(row, { isGone, isSwept, lease: await leaseEnds }));
+    } finally {
+      closing.delete(record.id);
+    }
+  }
+
+  // The end of a run is written once; what was open then is written again when it has changed.
+  async function writeClosed(before: RunRow, after: RunRow): Promise<boolean> {
+    const { id, job, state } = before.record;
+    if (finalRunStates.includes(state)) {
+      if (JSON.stringify(before) !== JSON.stringify(after)) await store.commit([{ put: "run", row: after }]);
+      return after.tornDown;
+    }
     await store.commit([
-      { put: "run", row: closedRow(row, { isGone, isSwept, lease: ended }) },
-      { audit: { type: "run.lost", runId: record.id, job: record.job, detail: `recovered; was ${record.state}` } },
+      { put: "run", row: after },
+      { audit: { type: "run.lost", runId: id, job, detail: `recovered; was ${state}` } },
     ]);
+    parts.onClosed(after.record);
     return true;
+  }
+
+  function isDue(lease: Lease): boolean {
+    return (lease.nextAttemptAt ?? 0) <= clock.nowMs();
+  }
+
+  function endLease(lease: Lease): Promise<Lease> {
+    const before = ending.get(lease.runId);
+    if (before !== undefined) return before;
+    const ended = broker
+      .retry(lease)
+      .catch(() => lease)
+      .finally(() => ending.delete(lease.runId));
+    ending.set(lease.runId, ended);
+    return ended;
   }
 
   function closedRow(row: RunRow, found: { isGone: boolean; isSwept: boolean; lease: Lease | undefined }): RunRow {
@@ -127,21 +160,16 @@ export function makeReaper(parts: ReaperParts): Reaper {
       ...row,
       record: closed,
       input: null,
-      pid: null,
-      startTicks: null,
+      ...(found.isGone ? { pid: null, startTicks: null } : {}),
       tornDown: found.isGone && found.isSwept && lease !== "unconfirmed",
     };
   }
 
   // A lease of a living process's running run is that process's; any other open one is ours to end.
-  async function retryDue(living: ReadonlySet<string>): Promise<[tried: number, unconfirmed: number]> {
-    const now = clock.nowMs();
-    const due = store.openLeases().filter((lease) => {
-      const run = store.run(lease.runId);
-      const isHeld = run !== undefined && living.has(run.owner) && run.record.endedAt === null;
-      return !isHeld && (lease.nextAttemptAt ?? 0) <= now;
-    });
-    const tried = await Promise.all(due.map((lease) => broker.retry(lease).catch(() => lease)));
+  async function retryDue(): Promise<[tried: number, unconfirmed: number]> {
+    const open = store.openLeases().filter((lease) => !isHeldByLivingRun(lease.runId));
+    const due = open.filter((lease) => isDue(lease) && !ending.has(lease.runId));
+    const tried = await Promise.all(due.map(endLease));
     await Promise.all(tried.filter((lease) => lease.state === "revoked").map(confirmInRecord));
     return [due.length, store.openLeases().filter((lease) => lease.state === "unconfirmed").length];
   }
@@ -175,15 +203,20 @@ export function makeReaper(parts: ReaperParts): Reaper {
     const strays = there.filter(({ runId }) => !isHeldByLivingRun(runId));
     for (const { runId } of strays) {
       const lease = store.lease(runId) ?? strayLease(name, runId);
-      await broker.retry({ ...lease, state: lease.state === "revoked" ? "revoking" : lease.state });
+      await endLease({ ...lease, state: lease.state === "revoked" ? "revoking" : lease.state });
     }
     return strays.length;
   }
 
   function isHeldByLivingRun(runId: RunId): boolean {
     const row = store.run(runId);
-    if (row === undefined || row.record.endedAt !== null) return false;
-    return store.owners().some((owner) => owner.id === row.owner && isAlive(owner));
+    return row !== undefined && row.record.endedAt === null && isInHands(row);
+  }
+
+  /** A living process has it, and it is that process's to end. */
+  function isInHands({ owner: ownerId, record }: RunRow): boolean {
+    if (ownerId === parts.owner) return parts.holds(record.id);
+    return store.owners().some((owner) => owner.id === ownerId && isAlive(owner));
   }
 
   // A credential that no record names: it gets one now, so that its end is recorded too.

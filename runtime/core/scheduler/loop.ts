@@ -13,6 +13,7 @@ import type { Bundle } from "../../ports/bundler.ts";
 import type { RunRow } from "../../ports/store.ts";
 import type { Ticker } from "../../ports/ticker.ts";
 import { decide } from "../policy/decide.ts";
+import { errorOf } from "./endings.ts";
 import { executeRun, newRecord, type RunOrder, type RunParts } from "./run.ts";
 
 export interface SchedulerParts extends RunParts {
@@ -43,6 +44,8 @@ export interface Scheduler {
   submit(submission: Submission): Promise<Submitted>;
   /** Takes over a run that an earlier process accepted and never launched. */
   adopt(row: RunRow): boolean;
+  /** Whether that run goes on, waits or is being accepted in this process. */
+  holds(id: RunId): boolean;
   /** Starts the schedules of all jobs. */
   startSchedules(): void;
   /** Ends a run that is going on or waiting in this process; false when there is none. */
@@ -65,6 +68,8 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
   const { store, clock, random } = parts;
   const waiting: Entry[] = [];
   const running = new Map<RunId, Entry>();
+  /** Runs on their way into `waiting`. */
+  const entering = new Set<RunId>();
   const stopTickers: (() => void)[] = [];
   let draining = false;
   let idle: (() => void) | undefined;
@@ -93,14 +98,19 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
       startTicks: null,
       tornDown: !decision.admit,
     };
-    const accepted = await store.accept(row, keyOf(trigger), [{ audit: admissionEvent(record, bundle) }]);
-    if (accepted.outcome === "duplicate") return duplicate(accepted.row, input);
-    if (!decision.admit || bundle === null) return { id, isNew: true, done: Promise.resolve(record) };
-    return {
-      id,
-      isNew: true,
-      done: enqueue({ id, spec: { ...spec, grants: decision.grants }, trigger, input, bundle, acceptedAt }),
-    };
+    entering.add(id);
+    try {
+      const accepted = await store.accept(row, keyOf(trigger), [{ audit: admissionEvent(record, bundle) }]);
+      if (accepted.outcome === "duplicate") return duplicate(accepted.row, input);
+      if (!decision.admit || bundle === null) return { id, isNew: true, done: Promise.resolve(record) };
+      return {
+        id,
+        isNew: true,
+        done: enqueue({ id, spec: { ...spec, grants: decision.grants }, trigger, input, bundle, acceptedAt }),
+      };
+    } finally {
+      entering.delete(id);
+    }
   }
 
   function specOf(job: string): JobSpec {
@@ -172,15 +182,46 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
     }
   }
 
-  function adopt({ record, input }: RunRow): boolean {
-    const spec = parts.jobs.get(record.job);
-    if (draining || spec === undefined || input === null) return false;
-    const { id, trigger, acceptedAt } = record;
-    void parts.bundle(spec).then(
-      (bundle) => enqueue({ id, spec, trigger, input, bundle, acceptedAt }),
-      () => undefined, // a job that doesn't build any more: the row stays accepted and is looked at again
-    );
+  function holds(id: RunId): boolean {
+    return running.has(id) || entering.has(id) || waiting.some((entry) => entry.order.id === id);
+  }
+
+  function adopt(row: RunRow): boolean {
+    const { id, job } = row.record;
+    if (holds(id)) return true;
+    const spec = parts.jobs.get(job);
+    if (draining || spec === undefined || row.input === null) return false;
+    entering.add(id);
+    void takeOver(row, spec, row.input)
+      .catch(() => undefined) // the ledger can't be written: the row stays accepted and is looked at again
+      .finally(() => entering.delete(id));
     return true;
+  }
+
+  async function takeOver(row: RunRow, spec: JobSpec, input: string): Promise<void> {
+    const { id, trigger, acceptedAt } = row.record;
+    await store.commit([{ put: "run", row: { ...row, owner: parts.owner } }]);
+    let bundle: Bundle;
+    try {
+      bundle = await parts.bundle(spec);
+    } catch (error) {
+      // It was accepted, and its job doesn't build any more: it gets an end of its own.
+      const record: RunRecord = {
+        ...row.record,
+        state: "failed",
+        error: errorOf(error),
+        endedAt: isoTime(clock.nowMs()),
+      };
+      const ended = { ...row, owner: parts.owner, record, input: null, tornDown: true };
+      const { code, message } = errorOf(error);
+      await store.commit([
+        { put: "run", row: ended },
+        { audit: { type: "run.ended", runId: id, job: spec.name, code, detail: message } },
+      ]);
+      parts.onEvent({ type: "ended", runId: id, record });
+      return;
+    }
+    void enqueue({ id, spec, trigger, input, bundle, acceptedAt });
   }
 
   function startSchedules(): void {
@@ -194,9 +235,12 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
   }
 
   function kill(id: RunId, reason: string): boolean {
-    const entry = running.get(id);
-    entry?.stop.abort(new Error(reason));
-    return entry !== undefined;
+    const at = waiting.findIndex((each) => each.order.id === id);
+    const entry = at < 0 ? running.get(id) : waiting.splice(at, 1)[0];
+    if (entry === undefined) return false;
+    entry.stop.abort(new Error(reason));
+    if (at >= 0) void launch(entry); // to its end, without an executor
+    return true;
   }
 
   function killAll(reason: string): void {
@@ -217,6 +261,7 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
   return {
     submit,
     adopt,
+    holds,
     startSchedules,
     kill,
     killAll,

@@ -78,6 +78,8 @@ interface Held {
  */
 export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSignal): Promise<RunRecord> {
   const record = newRecord(order);
+  if (stop.aborted)
+    return finish(order, parts, { ...record, ...killedEnding(stop), endedAt: isoTime(parts.clock.nowMs()) });
   let held: Held;
   try {
     verifiedDigest(order.bundle);
@@ -132,7 +134,7 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
   const measured = held.executor.usage();
   Object.assign(usage, { cpuMs: measured.cpuMs, memoryBytesPeak: measured.rssBytesPeak });
   const lease = parts.store.lease(order.id);
-  return finish(order, parts, {
+  const ended: RunRecord = {
     ...running,
     ...gone.ending,
     endedAt: isoTime(parts.clock.nowMs()),
@@ -141,7 +143,12 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
     outputs: gone.outputs,
     teardown: gone.teardown,
     lease: lease === undefined ? null : leaseOf(lease),
-  });
+  };
+  return finish(order, parts, ended, gone.teardown.process === "unconfirmed" ? held.executor : null);
+}
+
+function killedEnding({ reason }: AbortSignal): Ending {
+  return { state: "killed", result: null, error: { code: "killed", message: messageOf(reason) } };
 }
 
 /** The record of a run that has only been accepted. */
@@ -268,8 +275,7 @@ async function untilEnd(
 ): Promise<Ending> {
   const { spec } = order;
   const { wallMs } = spec.limits;
-  const onStop = () =>
-    live.end({ state: "killed", result: null, error: { code: "killed", message: messageOf(stop.reason) } });
+  const onStop = () => live.end(killedEnding(stop));
   const notice = () =>
     executor.send({ header: { type: "signal", reason: "the run's time is nearly over" }, body: new Uint8Array(0) });
   const cancelNotice = parts.clock.setTimer(wallMs - Math.min(noticeMs, wallMs / 10), notice);
@@ -334,14 +340,20 @@ function rowOf(record: RunRecord, order: RunOrder, { owner }: RunParts, executor
   };
 }
 
-async function finish(order: RunOrder, parts: RunParts, record: RunRecord): Promise<RunRecord> {
+/** @param executor one that may live on: recovery needs its pid. */
+async function finish(
+  order: RunOrder,
+  parts: RunParts,
+  record: RunRecord,
+  executor: ExecutorProcess | null = null,
+): Promise<RunRecord> {
   const { state, error, teardown } = record;
   const unconfirmed = Object.entries(teardown).filter(([, confirmation]) => confirmation === "unconfirmed");
   const detail =
     unconfirmed.length === 0 ? state : `${state}; unconfirmed: ${unconfirmed.map(([name]) => name).join(", ")}`;
   await parts.archive.closeLog(order.id);
   await parts.store.commit([
-    { put: "run", row: rowOf(record, order, parts, null) },
+    { put: "run", row: rowOf(record, order, parts, executor) },
     { audit: { ...about(order), type: "run.ended", detail, ...(error === null ? {} : { code: error.code }) } },
   ]);
   parts.onEvent({ type: "ended", runId: order.id, record });

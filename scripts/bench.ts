@@ -1,0 +1,114 @@
+// The benchmark: what Mayfly costs beside the other ways to run a job on this machine, measured side by side in one
+// process run. Each part is a file in bench/; the figures become words in bench/report.ts. It fails on no figure: a busy
+// machine is no defect. It ends with an error only when something could not be measured at all.
+import { rmSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import tmp from "tmp";
+import type { Layer } from "../runtime/model/run.ts";
+import { measureMemory } from "./bench/memory.ts";
+import { measureRates } from "./bench/rate.ts";
+import { type Findings, keysOf, machineLine, machineOf, rowsOf, tableOf } from "./bench/report.ts";
+import { measureRevokeJwt, measureRevokePostgres } from "./bench/revoke.ts";
+import { makeChance } from "./bench/stats.ts";
+import { measureWarmStart } from "./bench/warm-start.ts";
+import { type Bench, openBenchRuntime } from "./bench/world.ts";
+
+const help = `What Mayfly costs, beside other ways to run a job on this machine.
+
+  npm run bench -- [--json <file>] [--quick] [--only a,b,c,d] [--seed <number>]
+
+  a  warm start to result, beside a raw isolate, a fork, a worker     c  end of a run to the first refusal of its
+  b  jobs a second, beside executors that are only spawned               credential: JWT, PostgreSQL
+                                                                      d  memory
+  --json   also writes one object, with all figures
+  --quick  a few of each: a try-out, not a measurement
+  --seed   of the order in which the kinds take turns (default 1)
+
+PostgreSQL is the server of MAYFLY_PG_URL, else one that is started for it. Takes about two minutes; leave the machine
+alone meanwhile.
+`;
+
+const parts = ["a", "b", "c", "d"] as const;
+type Part = (typeof parts)[number];
+
+/** Measures the parts one after another. @param postgresUrl a server; else one is started. */
+export async function measure(bench: Bench, only: readonly Part[], postgresUrl: string | undefined): Promise<Findings> {
+  const findings: Findings = {};
+  if (only.includes("a")) findings.warmStart = await measureWarmStart(bench);
+  if (only.includes("b")) findings.rates = await measureRates(bench);
+  if (only.includes("c")) {
+    findings.revokeJwt = await measureRevokeJwt(bench);
+    findings.revokePostgres = await measureRevokePostgres(bench, postgresUrl);
+  }
+  if (only.includes("d")) findings.memory = await measureMemory(bench);
+  return findings;
+}
+
+async function layersOf(bench: Bench): Promise<readonly Layer[]> {
+  const ours = await openBenchRuntime(bench, "layers", { jobs: { trivial: { entry: "./jobs/trivial.ts" } } });
+  await ours.warmed(); // a layer that turns out not to work is known by then
+  const layers = ours.runtime.pool.layers();
+  await ours.close();
+  return layers;
+}
+
+interface Options {
+  json: string | undefined;
+  quick: boolean;
+  only: Part[];
+  seed: number;
+}
+
+function readOptions(): Options | undefined {
+  const { values } = parseArgs({
+    options: {
+      json: { type: "string" },
+      quick: { type: "boolean", default: false },
+      only: { type: "string", default: parts.join() },
+      seed: { type: "string", default: "1" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const only = values.only.split(",").map((word) => parts.find((part) => part === word));
+  if (only.includes(undefined)) throw new Error(`--only: needed letters of ${parts.join()} with commas between`);
+  const seed = Number(values.seed);
+  if (!Number.isSafeInteger(seed)) throw new Error("--seed: needed a whole number");
+  return { json: values.json, quick: values.quick, only: only as Part[], seed };
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  if (options === undefined) return void process.stdout.write(help);
+  const { name: scratch } = tmp.dirSync({ prefix: "mayfly-bench-", mode: 0o711, keep: true }); // PostgreSQL's user passes
+  const remove = () => rmSync(scratch, { recursive: true, force: true });
+  process.once("SIGINT", () => {
+    remove();
+    process.exit(130);
+  });
+  const say = (text: string) => void process.stderr.write(`bench: ${text}\n`);
+  const bench: Bench = { quick: options.quick, chance: makeChance(options.seed), scratch, say };
+  try {
+    const loadBefore = loadavg()[0] ?? 0;
+    const layers = await layersOf(bench);
+    const postgresUrl = process.env.MAYFLY_PG_URL;
+    const findings = await measure(bench, options.only, postgresUrl === "" ? undefined : postgresUrl);
+    const machine = machineOf(layers, loadBefore);
+    const rows = rowsOf(findings);
+    process.stdout.write(`${tableOf(rows)}\n\n${machineLine(machine)}\n`);
+    if (options.json === undefined) return;
+    const found = { ...keysOf(findings), machine, seed: options.seed, quick: options.quick, rows };
+    await writeFile(options.json, `${JSON.stringify(found, null, 2)}\n`);
+  } finally {
+    remove();
+  }
+}
+
+if (import.meta.main) {
+  main().catch((error: unknown) => {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 2;
+  });
+}
