@@ -123,8 +123,10 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
     } catch (error) {
       failuresInARow += 1;
       const next = shelf.waiting.shift();
+      // An incomplete sandbox is said once, by whoever takes an executor.
+      const isSaid = error instanceof MayflyError && error.code === "sandbox_required";
       if (next !== undefined) next(undefined);
-      else options.onWarning((error as Error).message);
+      else if (!isSaid) options.onWarning((error as Error).message);
     } finally {
       shelf.warming -= 1;
       refill(shelf);
