@@ -23,7 +23,7 @@ import { makeBroker } from "./core/leases/broker.ts";
 import { makeReaper, type Reaper } from "./core/leases/reaper.ts";
 import { makeScheduler, type Scheduler } from "./core/scheduler/loop.ts";
 import { executorClassOf, type RunParts } from "./core/scheduler/run.ts";
-import { MayflyError } from "./model/error.ts";
+import { MayflyError, messageOf } from "./model/error.ts";
 import type { JobSpec } from "./model/job.ts";
 import { fileQuotaCeiling } from "./model/limits.ts";
 import type { RunEvent } from "./model/run-event.ts";
@@ -228,15 +228,18 @@ function makeIssuers(
     if (issuer === undefined)
       throw new IssuerFailure("issuer_unavailable", `there is no issuer ${name} in the config any more`);
     const shared = { name, installation: store.installation, clock: systemClock, random: systemRandom };
-    if (issuer.kind === "postgres")
-      return makePostgresIssuer({ ...shared, adminUrl: readSecret(issuer.url, env, name) });
-    return makeJwtIssuer({
-      ...shared,
-      audience: issuer.audience,
-      listen: issuer.listen,
-      keysFile: state.keysFile(`jwt-${issuer.listen.port}.json`),
-      registry: store.tokens,
-    });
+    const made =
+      issuer.kind === "postgres"
+        ? makePostgresIssuer({ ...shared, adminUrl: readSecret(issuer.url, env, name) })
+        : await makeJwtIssuer({
+            ...shared,
+            audience: issuer.audience,
+            listen: issuer.listen,
+            keysFile: state.keysFile(`jwt-${issuer.listen.port}.json`),
+            registry: store.tokens,
+          });
+    for (const job of Object.values(config.jobs)) checkScope(made, name, job);
+    return made;
   }
 
   const opened = new Set<Promise<CredentialIssuer>>();
@@ -251,6 +254,22 @@ function makeIssuers(
       await Promise.all(settled.map((issuer) => (issuer.status === "fulfilled" ? issuer.value.close() : undefined)));
     },
   };
+}
+
+// Only the issuer knows what its scopes look like; the mistake is the config's all the same.
+function checkScope(issuer: CredentialIssuer, name: string, { name: job, grants: { credential } }: JobSpec): void {
+  if (credential?.issuer !== name) return;
+  try {
+    issuer.checkScope(credential.scope);
+  } catch (cause) {
+    throw new MayflyError({
+      code: "config_invalid",
+      message: `jobs.${job}.credential.scope is not of the form that issuer ${name} (${issuer.kind}) takes`,
+      found: JSON.stringify(credential.scope),
+      needed: messageOf(cause),
+      cause,
+    });
+  }
 }
 
 /** One promise a key; one that was rejected is forgotten, so that it can be tried again. */

@@ -38,8 +38,6 @@ export interface GuestOptions {
   /** V8's code cache for it, from code-cache.ts; one that doesn't fit is ignored. */
   codeCache: Uint8Array;
   host: HostCall;
-  /** V8 found the heap limit passed in a way that may have left the isolate unusable. */
-  onCatastrophe: () => void;
 }
 
 /** Loads the addon from its file, so that nothing else has to be readable. */
@@ -70,7 +68,8 @@ type Boot = IsolatedVm.Reference<(host: unknown) => unknown>;
 export function makeGuest(ivm: Ivm, options: GuestOptions): Guest {
   const isolate = new ivm.Isolate({
     memoryLimit: Math.max(8, Math.ceil(options.memoryBytes / 1_048_576)), // MiB; isolated-vm takes no less than 8
-    onCatastrophicError: options.onCatastrophe,
+    // No `onCatastrophicError`: it is called on the thread that is busy in here, so never, while V8's allocation waits
+    // for ever. Without it the process aborts at once, and the supervisor sees why.
   });
   const context = isolate.createContextSync();
   const host = new ivm.Callback((op: unknown, text: unknown, bytes: unknown) =>

@@ -69,7 +69,6 @@ const guest: Guest = makeGuest(loadIsolatedVm(addon), {
   memoryBytes: Number(memoryBytes),
   guestScript: readFileSync(guestScript, "utf8"),
   codeCache: readFileSync(codeCache),
-  onCatastrophe: () => process.abort(),
   host: (op, text, bytes) => {
     try {
       return answer(op, text, bytes);

@@ -127,7 +127,7 @@ class SandboxedProcess implements ExecutorProcess {
     this.#pipe.destroy();
     const stderr = escapeLine(this.#stderr.trim(), 600);
     // V8 and the C library say so in words when they give up for want of memory; RLIMIT_DATA shows only there.
-    const gaveUp = /out of memory|Allocation failed|bad_alloc|Cannot allocate memory/i.test(this.#stderr);
+    const gaveUp = /out of memory|Allocation failed|bad_alloc|Cannot allocate memory|is_heap_oom/i.test(this.#stderr);
     const outOfMemory = gaveUp || (this.#options.cgroup?.outOfMemory() ?? false);
     // Seen from outside, the first process of a pid namespace reports its child's signal as 128 + number.
     resolve({ code, signal: signal ?? signalOf(code), outOfMemory, stderr });

@@ -2,10 +2,12 @@
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -17,6 +19,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { makeFileTrees } from "../../../runtime/adapters/system/file-tree.ts";
@@ -325,6 +328,25 @@ t.test("a tree 10,000 directories deep goes too, unreadable ones in it", async (
   process.chdir(here);
   t.ok(await tree.destroy());
   t.notOk(existsSync(own));
+});
+
+t.test("directories that may not be read go too, for one who is not root", async (t) => {
+  if (process.getuid?.() !== 0) return t.pass("whoever is no root has seen it above");
+  const base = mkdtempSync(join(tmpdir(), "file-tree-"));
+  t.teardown(() => rmSync(base, { recursive: true, force: true }));
+  chownSync(base, 65_534, 65_534);
+  const module = new URL("../../../runtime/adapters/system/file-tree.ts", import.meta.url).href;
+  const script = `
+    import { chmodSync, existsSync, mkdirSync } from "node:fs";
+    const { makeFileTrees } = await import(${JSON.stringify(module)});
+    const tree = await makeFileTrees({ directory: ${JSON.stringify(base)} }).open(${JSON.stringify(runId)}, {});
+    const own = ${JSON.stringify(join(base, runId))};
+    mkdirSync(own + "/a/b/c", { recursive: true });
+    for (const name of ["/a/b/c", "/a/b", "/a", ""]) chmodSync(own + name, 0);
+    console.log(process.getuid(), await tree.destroy(), existsSync(own));`;
+  const asNobody = { uid: 65_534, gid: 65_534, cwd: "/", env: {}, encoding: "utf8" } as const;
+  const said = execFileSync(process.execPath, ["--no-warnings", "--input-type=module", "-e", script], asNobody);
+  t.equal(said.trim(), "65534 true false");
 });
 
 t.test("a directory that was swapped for a link goes without what it leads to", async (t) => {
