@@ -260,12 +260,22 @@ function makeWriter(db: DatabaseSync, begin: StatementSync, commit: StatementSyn
     write<T>(apply: () => T): Promise<T> {
       const { promise, resolve, reject } = Promise.withResolvers<T>();
       queue.push({ apply, resolve: resolve as (value: never) => void, reject });
-      // A microtask: all that this turn of the event loop has to say goes into one transaction.
-      if (queue.length === 1) scheduled = Promise.resolve().then(flush);
+      // All that this turn of the event loop has to say goes into one transaction: a tick that is asked for in a
+      // microtask comes after the last of them. So a revocation is on disk with its record, and not one sync later.
+      if (queue.length === 1) scheduled = Promise.resolve().then(() => afterMicrotasks(flush));
       return promise;
     },
     idle: () => scheduled,
   };
+}
+
+function afterMicrotasks(call: () => void): Promise<void> {
+  return new Promise((resolve) =>
+    process.nextTick(() => {
+      call();
+      resolve();
+    }),
+  );
 }
 
 function makeTokenRegistry(db: DatabaseSync, writer: Writer, clock: Clock): TokenRegistry {

@@ -1,5 +1,5 @@
 // Warm executors: each made for one run, handed out once, never returned. Refilling waits until no run is being
-// launched, since spawning costs this process some milliseconds.
+// launched or taken down, since making one costs this process some milliseconds and a core for some 45.
 import { MayflyError } from "../../model/error.ts";
 import type { Layer } from "../../model/run.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -14,6 +14,10 @@ import { spawnExecutor } from "./sandboxed-process.ts";
 const sampleEveryMs = 25;
 /** Executors that are being made at the same time. */
 const warmingMax = 2;
+/** Refilling waits until no executor was taken or has ended for this long, ms: a trivial run takes less than that. */
+const quietMs = 20;
+/** Yet no longer than this, ms: under steady load there is no quiet moment. */
+const quietWaitMsMax = 60;
 
 export interface PoolOptions {
   files: ExecutorFiles;
@@ -52,6 +56,7 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
   let made = 0;
   let closed = false;
   let failuresInARow = 0;
+  let refilling: { timer: NodeJS.Timeout; dueMs: number } | undefined;
 
   const sampling = (sample: () => void) => {
     samples.add(sample);
@@ -96,19 +101,36 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
     }
   }
 
-  function spawnWith(plan: Sandbox, wanted: ExecutorClass): Promise<ExecutorProcess> {
+  async function spawnWith(plan: Sandbox, wanted: ExecutorClass): Promise<ExecutorProcess> {
     made += 1;
     const cgroup =
       "cgroups" in options.cgroups
         ? options.cgroups.cgroups.make(`${options.owner}-${made}`, plan.cgroupLimits(wanted))
         : undefined;
-    return spawnExecutor({ sandbox: plan, wanted, cgroup, layers: plan.layers, clock: options.clock, sampling });
+    const { clock } = options;
+    const executor = await spawnExecutor({ sandbox: plan, wanted, cgroup, layers: plan.layers, clock, sampling });
+    // Its run is being taken down now: that too goes first.
+    void executor.exited.then(() => refilling !== undefined && refillWhenQuiet());
+    return executor;
   }
 
   function refill(shelf: Shelf): void {
     if (closed || failuresInARow > 3) return;
     const missing = shelf.count - shelf.ready.length - shelf.warming;
     for (let index = 0; index < Math.min(missing, warmingMax - shelf.warming); index += 1) void warm(shelf);
+  }
+
+  function refillWhenQuiet(): void {
+    const nowMs = options.clock.monotonicMs();
+    const dueMs = refilling?.dueMs ?? nowMs + quietWaitMsMax;
+    clearTimeout(refilling?.timer);
+    const timer = setTimeout(refillAll, Math.max(0, Math.min(quietMs, dueMs - nowMs)));
+    refilling = { timer: timer.unref(), dueMs };
+  }
+
+  function refillAll(): void {
+    refilling = undefined;
+    for (const shelf of shelves.values()) refill(shelf);
   }
 
   async function warm(shelf: Shelf): Promise<void> {
@@ -151,11 +173,9 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
     async take(wanted) {
       if (closed) throw new MayflyError({ code: "executor_unavailable", message: "the executor pool is closed" });
       const shelf = shelves.get(shelfKey(wanted));
+      if (shelf !== undefined) refillWhenQuiet();
       for (let executor = shelf?.ready.shift(); executor !== undefined; executor = shelf?.ready.shift()) {
-        if (!isRunning(executor.pid, executor.startTicks)) continue;
-        // Not now: the run that takes this one goes first.
-        if (shelf !== undefined) setTimeout(() => refill(shelf), 5).unref();
-        return executor;
+        if (isRunning(executor.pid, executor.startTicks)) return executor;
       }
       if (shelf !== undefined && shelf.warming > shelf.waiting.length) {
         const executor = await new Promise<ExecutorProcess | undefined>((resolve) => shelf.waiting.push(resolve));

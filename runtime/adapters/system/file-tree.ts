@@ -3,10 +3,9 @@
 // what may be written where, were decided before, in core/capabilities/files.ts.
 //
 // A tree is `open` until `destroy`, then `ended`: operations under way finish first, new ones fail.
-import { constants } from "node:fs";
+import { constants, mkdirSync } from "node:fs";
 import { type FileHandle, mkdir, open, opendir, readdir, rmdir, unlink } from "node:fs/promises";
-import { promisify } from "node:util";
-import { type DirOptions, dir as makeTemporary } from "tmp";
+import { dirSync as makeTemporary } from "tmp";
 import type { CheckedPath } from "../../model/checked.ts";
 import { MayflyError, quote } from "../../model/error.ts";
 import { isRunId } from "../../model/ids.ts";
@@ -28,20 +27,19 @@ const PRIVATE_MODE = 0o700;
 const FILE_MODE = 0o600;
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
-const temporaryDirectory = promisify<DirOptions, string>(makeTemporary);
-
 /** @param directory Host directory that holds one private directory a run; made when it is absent, 0700. */
 export function makeFileTrees({ directory }: { directory: string }): FileTrees {
   async function openTree(runId: string, mounts: Readonly<Record<string, string>>): Promise<FileTree> {
     requireRunId(runId);
-    await mkdir(directory, { recursive: true, mode: PRIVATE_MODE });
     const roots = await openMounts(mounts);
     let path: string | undefined;
     try {
+      // Synchronous where it can be: each call takes microseconds, and a turn of the thread pool takes more.
+      mkdirSync(directory, { recursive: true, mode: PRIVATE_MODE });
       // `keep`: a run's end and recovery remove it, not an exit handler. The name is the run's id: 128 random bits.
-      path = await temporaryDirectory({ tmpdir: directory, name: runId, mode: PRIVATE_MODE, keep: true });
+      path = makeTemporary({ tmpdir: directory, name: runId, mode: PRIVATE_MODE, keep: true }).name;
       roots.set("private", await open(path, DIRECTORY_FLAGS));
-      await mkdir(through(rootOf(roots, "private"), "output"), { mode: PRIVATE_MODE });
+      mkdirSync(through(rootOf(roots, "private"), "output"), { mode: PRIVATE_MODE });
     } catch (error) {
       await closeAll(roots);
       if (path !== undefined) await sweep(runId);

@@ -98,6 +98,7 @@ export function makeGate(parts: GateParts): Gate {
       await refuse(call.id, call.op, error);
     } finally {
       underWay.delete(call.id);
+      stop.abort(); // whatever an operation still holds for this call (a turn, a timer) is given up
     }
   }
 

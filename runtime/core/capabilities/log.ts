@@ -26,13 +26,14 @@ export interface LogCapability {
 
 export function makeLog({ logBytes, clock, write, onFlood }: LogParts): LogCapability {
   let bytesLeft = logBytes;
+  let isUsedUp = false; // a line was dropped, and the marker stands
   let droppedCalls = 0;
 
   function writeLine(level: LogLine["level"], raw: string): void {
     const text = escapeLine(raw, lineCharsMax);
     const bytes = Buffer.byteLength(text) + 1;
     if (bytes > bytesLeft) {
-      bytesLeft = 0;
+      isUsedUp = true;
       write({
         at: isoTime(clock.nowMs()),
         level: "warn",
@@ -46,13 +47,13 @@ export function makeLog({ logBytes, clock, write, onFlood }: LogParts): LogCapab
 
   return {
     write({ level, text }) {
-      if (bytesLeft === 0) {
+      if (isUsedUp) {
         droppedCalls += 1;
         if (droppedCalls === droppedCallsMax) onFlood();
         return;
       }
       for (const line of text.split("\n", linesPerCallMax)) {
-        if (bytesLeft === 0) return;
+        if (isUsedUp) return;
         writeLine(level, line);
       }
     },

@@ -1,0 +1,240 @@
+// The files of a run: paths that lead nowhere, mounts that stay as they were, and what is left at the end.
+import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { Denied } from "../../../runtime/core/capabilities/capability.ts";
+import { codeOf, errorOf, world } from "./files-world.ts";
+
+t.test("no path of the traversal lists leads anywhere", async (t) => {
+  const { read, write, list, stat, mkdir, remove, own, base } = await world(t, { mounts: { "/data": "data" } });
+  const up = "../".repeat(8);
+  const paths = [
+    "",
+    "..",
+    "../a",
+    `${up}etc/passwd`,
+    `/output/${up}etc/passwd`,
+    "/data/../../other/c.txt",
+    "..\\a",
+    "a\\..\\..\\b",
+    "%2e%2e/a",
+    "%2e%2e%2fa",
+    "a%5cb",
+    "%252e%252e/a",
+    "a%00",
+    "....//a",
+    ".../a",
+    "./a",
+    "a/./b",
+    "a/",
+    "/a/",
+    "a//b",
+    "//host/share",
+    "\\\\?\\C:\\a",
+    "C:\\a",
+    "C:/a",
+    "/C:/a",
+    "file:///etc/passwd",
+    "http://127.0.0.1/",
+    "data:,x",
+    "a\0",
+    "a\0/b",
+    "a\nb",
+    "a\u007f",
+    "a\u0085b",
+    "\ud800",
+    "x".repeat(256),
+    "é".repeat(128),
+  ];
+  for (const path of paths) {
+    for (const work of [
+      () => read(path),
+      () => write(path, "x"),
+      () => write(path, "x", "append"),
+      () => list(path),
+      () => stat(path),
+      () => mkdir(path),
+      () => remove(path),
+    ]) {
+      const error = await errorOf(work);
+      t.equal(error.code, "path", JSON.stringify(path.slice(0, 40)));
+      t.type(error, Denied);
+      t.notMatch(error.message + error.target, /[\p{Cc}]/u, "one line, escaped");
+    }
+  }
+  t.strictSame(readdirSync(own), ["output"]);
+  t.equal(readFileSync(join(base, "other/c.txt"), "utf8"), "c");
+});
+
+t.test("the host's places are names like any other, and there is nothing at them", async (t) => {
+  const { read, stat, write, own } = await world(t);
+  for (const path of [
+    "/proc/self/environ",
+    "/proc/self/root/etc/passwd",
+    "/dev/null",
+    "/sys",
+    "/dev/fd/0",
+    "/etc/passwd",
+    "/run/docker.sock",
+  ]) {
+    t.equal(await codeOf(read(path)), "not_found", path);
+    t.equal(await stat(path), null);
+  }
+  await write("/etc/passwd", "mine");
+  t.equal(readFileSync(join(own, "etc/passwd"), "utf8"), "mine");
+});
+
+t.test("odd names that are names work, and come back as they were", async (t) => {
+  const { write, list, read } = await world(t);
+  const names = [
+    "-rf",
+    ".hidden",
+    "a b",
+    "ß",
+    "ss",
+    "é",
+    "e\u0301",
+    "a\u202eb",
+    "trailing.",
+    "trailing ",
+    "x".repeat(255),
+    "...a",
+    "100%",
+    "a:b",
+  ];
+  for (const name of names) await write(`/output/${name}`, name);
+  for (const name of names) t.equal(await read(`/output/${name}`), name);
+  t.strictSame(
+    (await list("/output")).map(({ name }) => name),
+    [...names].sort(),
+    "no two became one",
+  );
+});
+
+t.test("absolute and relative paths are the same place", async (t) => {
+  const { write, read, stat } = await world(t);
+  await write("output/a.txt", "x");
+  t.equal(await read("/output/a.txt"), "x");
+  t.match(await stat("/"), { kind: "directory" });
+});
+
+t.test("mounts shadow, the longest first, and the root shows them", async (t) => {
+  const { read, list, stat, write, own } = await world(t, {
+    mounts: { "/data": "data", "/data/sub": "other", "/in/deep": "data", "/one.txt": "one.txt" },
+  });
+  t.equal(await read("/data/a.txt"), "mounted");
+  t.equal(await read("/data/sub/c.txt"), "c", "the mount in the mount");
+  t.equal(await codeOf(read("/data/sub/b.txt")), "not_found", "and not what it hides");
+  t.equal(await read("/one.txt"), "one");
+  await write("/own.txt", "x");
+  t.strictSame(await list("/"), [
+    { name: "data", kind: "directory" },
+    { name: "in", kind: "directory" },
+    { name: "one.txt", kind: "file" },
+    { name: "output", kind: "directory" },
+    { name: "own.txt", kind: "file" },
+  ]);
+  t.strictSame(
+    await list("/in"),
+    [{ name: "deep", kind: "directory" }],
+    "a directory that is there for its mount alone",
+  );
+  t.match(await stat("/in"), { kind: "directory", bytes: 0 });
+  await write("/in/mine.txt", "x");
+  t.strictSame(
+    (await list("/in")).map(({ name }) => name),
+    ["deep", "mine.txt"],
+  );
+  t.strictSame(readdirSync(join(own, "in")), ["mine.txt"]);
+});
+
+t.test("nothing changes a mount, nor what it stands on", async (t) => {
+  const { base, write, mkdir, remove, own } = await world(t, { mounts: { "/data": "data", "/in/deep": "data" } });
+  const file = join(base, "data/a.txt");
+  const before = statSync(file, { bigint: true });
+  const tries = [
+    () => write("/data/a.txt", "x"),
+    () => write("/data/a.txt", "x", "append"),
+    () => write("/data/new", "x"),
+    () => mkdir("/data/new"),
+    () => remove("/data/a.txt"),
+    () => remove("/data"),
+    () => write("/data", "x"),
+    () => write("/in", "x"),
+    () => remove("/in"),
+    () => mkdir("/in"),
+  ];
+  for (const work of tries) {
+    const error = await errorOf(work);
+    t.equal(error.code, "readonly");
+    t.match(error.message, "mounts are read-only");
+  }
+  const after = statSync(file, { bigint: true });
+  t.strictSame(
+    [after.mtimeNs, after.ctimeNs, after.mode, after.size],
+    [before.mtimeNs, before.ctimeNs, before.mode, before.size],
+  );
+  t.strictSame(readdirSync(own), ["output"]);
+});
+
+t.test("the run's own directories stay", async (t) => {
+  const { remove, own } = await world(t);
+  t.equal(await codeOf(remove("/output")), "readonly");
+  t.equal(await codeOf(remove("/")), "readonly");
+  t.strictSame(readdirSync(own), ["output"]);
+});
+
+t.test("each failure of the disk is a code and a short text without a host path", async (t) => {
+  const { write, read, list, mkdir, remove, base } = await world(t);
+  await write("/file", "x");
+  await write("/d/file", "x");
+  const expected: [() => Promise<unknown>, string][] = [
+    [() => read("/none"), "not_found"],
+    [() => read("/d"), "is_directory"],
+    [() => read("/file/x"), "not_directory"],
+    [() => list("/file"), "not_directory"],
+    [() => list("/none"), "not_found"],
+    [() => write("/d", "x"), "is_directory"],
+    [() => write("/", "x"), "is_directory"],
+    [() => write("/output", "x"), "is_directory"],
+    [() => write("/file/x", "x"), "not_directory"],
+    [() => mkdir("/file"), "exists"],
+    [() => mkdir("/file/x"), "not_directory"],
+    [() => remove("/d"), "not_empty"],
+    [() => remove("/none"), "not_found"],
+  ];
+  for (const [work, code] of expected) {
+    const error = await errorOf(work);
+    t.equal(error.code, code);
+    t.notMatch(`${error.message}${error.cause}`, base);
+  }
+});
+
+t.test("a listing that no answer can carry is refused, not cut", async (t) => {
+  const { list, write, base } = await world(t, { mounts: { "/data": "data" }, quota: { entries: 2_000 } });
+  for (let index = 0; index < 600; index += 1) await write(`/d/${"x".repeat(250)}${index}`, "");
+  t.equal(await codeOf(list("/d")), "list_size");
+  for (let index = 0; index < 4_096; index += 1) mkdirSync(join(base, "data", String(index)));
+  t.equal(await codeOf(list("/data")), "list_size");
+});
+
+t.test("outputs are the files below /output and nothing beside it", async (t) => {
+  const { write, outputs, remove, mkdir } = await world(t);
+  t.strictSame(await outputs(), []);
+  await write("/output/b/c.json", "1");
+  await write("/output/a.txt", "1");
+  await write("/output.txt", "1");
+  await write("/outputs/x", "1");
+  await mkdir("/output/empty");
+  await write("/output/gone", "1");
+  await remove("/output/gone");
+  t.strictSame(await outputs(), ["output/a.txt", "output/b/c.json"]);
+});
+
+t.test("a run's written files are counted once each", async (t) => {
+  const { write, usage } = await world(t);
+  await write("/a", "1");
+  await write("/a", "2", "append");
+  await write("/b/c", "3");
+  t.equal(usage.filesWritten, 2);
+});
