@@ -49,13 +49,31 @@ export function loadIsolatedVm(addonPath: string): Ivm {
 
 const guestName = "mayfly:guest";
 
-/** The code cache of the globals' script after it has run once. */
+/** Does once what most jobs do, so that the functions which they use are in the cache too. */
+const rehearsal = `__mayflyRegister({ kind: "mayfly.job", run: async (c) => {
+  c.log.info("rehearsal", { of: "logging", when: new Date(0) });
+  console.log("%s", "rehearsal", [1, { a: true }]);
+  setTimeout(() => {}, 0);
+  c.files.write("/output/rehearsal", "text").catch(() => {});
+  c.files.readText("/rehearsal").catch(() => {});
+  c.credential.fetch().catch(() => {});
+  fetch("https://rehearsal.invalid/path?query=1", { headers: { a: "b" }, signal: c.signal }).catch(() => {});
+  await new Response(JSON.stringify({ a: [1, "é"] })).json();
+  return { ok: true, list: [1, "two", null] };
+} });`;
+
+/** The code cache of the globals' script after it has run once, with a job of our own. */
 export function makeCodeCache(ivm: Ivm, guestScript: string): Uint8Array {
   const isolate = new ivm.Isolate({ memoryLimit: 128 });
   const context = isolate.createContextSync();
   const options = { filename: guestName, produceCachedData: true } as const;
   const boot = isolate.compileScriptSync(guestScript, options).runSync(context, { reference: true }) as Boot;
-  boot.applySync(undefined, [new ivm.Callback(() => undefined) as unknown as string], { result: { reference: true } });
+  const silent = new ivm.Callback(() => undefined) as unknown as string;
+  const enter = boot.applySync(undefined, [silent], { result: { reference: true } }) as unknown as Enter;
+  isolate.compileScriptSync(rehearsal).runSync(context);
+  const launch = { runId: "", job: "", input: "null", resultBytesMax: 1_000, clock: { mode: "real" } };
+  enter.applySync(undefined, ["start", JSON.stringify(launch)]);
+  enter.applySync(undefined, ["reply", JSON.stringify({ id: 1, ok: true, value: null })]);
   // Compiled again, V8 finds the same functions, now with those that starting up has compiled.
   const { cachedData } = isolate.compileScriptSync(guestScript, options) as {
     cachedData?: IsolatedVm.ExternalCopy<ArrayBuffer>;
@@ -64,6 +82,7 @@ export function makeCodeCache(ivm: Ivm, guestScript: string): Uint8Array {
 }
 
 type Boot = IsolatedVm.Reference<(host: unknown) => unknown>;
+type Enter = IsolatedVm.Reference<(...args: unknown[]) => unknown>;
 
 export function makeGuest(ivm: Ivm, options: GuestOptions): Guest {
   const isolate = new ivm.Isolate({
@@ -83,7 +102,7 @@ export function makeGuest(ivm: Ivm, options: GuestOptions): Guest {
     .runSync(context, { reference: true }) as Boot;
   const enter = boot.applySync(undefined, [host as unknown as string], {
     result: { reference: true },
-  }) as unknown as IsolatedVm.Reference<(...args: unknown[]) => unknown>;
+  }) as unknown as Enter;
   boot.release();
 
   const guarded = (action: () => void): EntryFailure | undefined => {

@@ -25,7 +25,11 @@ const require = createRequire(import.meta.url);
 /** Builds what is missing from the cache; about 60 ms. */
 export async function prepareExecutorFiles(cacheDirectory: string): Promise<ExecutorFiles> {
   mkdirSync(cacheDirectory, { recursive: true, mode: 0o755 });
-  const [executor, guestScript] = await Promise.all([buildExecutor(), buildGuest()]);
+  const [executor, guestScript, cacheMaker] = await Promise.all([
+    buildExecutor(),
+    buildGuest(),
+    buildEntry("executor/code-cache.ts"),
+  ]);
   const addon = addonPath();
   const guest = keep(cacheDirectory, "guest", "js", guestScript);
   return {
@@ -33,18 +37,18 @@ export async function prepareExecutorFiles(cacheDirectory: string): Promise<Exec
     addon,
     entry: keep(cacheDirectory, "executor", "cjs", executor),
     guest,
-    codeCache: await keepCodeCache(addon, guest),
+    codeCache: await keepCodeCache(addon, guest, keep(cacheDirectory, "code-cache", "cjs", cacheMaker)),
   };
 }
 
-// Named by the globals' content (in `guest`) and what V8 would refuse it for.
-async function keepCodeCache(addon: string, guest: string): Promise<string> {
-  const path = guest.replace(/js$/, `${process.versions.v8}.${process.arch}.cache`);
+// Named by what it is made of, and by what V8 would refuse it for.
+async function keepCodeCache(addon: string, guest: string, maker: string): Promise<string> {
+  const [, made = ""] = /code-cache-([0-9a-f]+)/.exec(maker) ?? [];
+  const path = guest.replace(/js$/, `${made}.${process.versions.v8}.${process.arch}.cache`);
   if (existsSync(path)) return path;
-  const script = keep(dirname(guest), "code-cache", "cjs", await buildEntry("executor/code-cache.ts"));
   const unfinished = `${path}.${process.pid}`;
   // It ends itself by SIGKILL: what counts is the file.
-  await promisify(execFile)(process.execPath, [script, addon, guest, unfinished], { env: {} }).catch(() => undefined);
+  await promisify(execFile)(process.execPath, [maker, addon, guest, unfinished], { env: {} }).catch(() => undefined);
   renameSync(unfinished, path);
   return path;
 }
