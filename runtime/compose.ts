@@ -9,6 +9,7 @@ import { makeBundler } from "./adapters/system/esbuild-bundler.ts";
 import { prepareExecutorFiles } from "./adapters/system/executor-files.ts";
 import { makeExecutorPool, type SandboxedPool } from "./adapters/system/executor-pool.ts";
 import { makeFileTrees } from "./adapters/system/file-tree.ts";
+import { killOrphans } from "./adapters/system/orphans.ts";
 import { isAlive, killLeftBehind, thisProcess } from "./adapters/system/process-identity.ts";
 import { systemRandom } from "./adapters/system/random.ts";
 import { makeResolver } from "./adapters/system/resolver.ts";
@@ -148,6 +149,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       broker,
       trees,
       killLeftBehind,
+      killOrphans: (living) => killOrphans(state.directory("cache"), living),
       isAlive,
       owner: owner.id,
       holds: (id) => scheduler.holds(id),

@@ -19,6 +19,9 @@ const rehearsalMs = 1_000;
 const graceMs = 1_000; // after the run's wall time, should the supervisor not have acted
 
 const [addon = "", guestScript = "", codeCache = "", memoryBytes = "0", nobody = "65534"] = process.argv.slice(2);
+// Read with the rights that we were started with: they may stand where nobody else can read. None of it has run yet.
+const files = { guestScript: readFileSync(guestScript, "utf8"), codeCache: readFileSync(codeCache) };
+const isolatedVm = loadIsolatedVm(addon);
 becomeNobody(Number(nobody));
 const pipe = new Socket({ fd: PIPE_FD, readable: true, writable: true });
 const timers = new Map<string, NodeJS.Timeout>();
@@ -66,10 +69,9 @@ function refuseLocally(text: string): void {
   setImmediate(() => enter("reply", JSON.stringify({ type: "reply", id, ok: false, error })));
 }
 
-const guest: Guest = makeGuest(loadIsolatedVm(addon), {
+const guest: Guest = makeGuest(isolatedVm, {
   memoryBytes: Number(memoryBytes),
-  guestScript: readFileSync(guestScript, "utf8"),
-  codeCache: readFileSync(codeCache),
+  ...files,
   host: (op, text, bytes) => {
     try {
       return answer(op, text, bytes);

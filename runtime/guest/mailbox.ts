@@ -75,7 +75,7 @@ export function call(
   const promise = new NativePromise<Answer>((resolve, reject) => {
     apply(mapSet, waiting, [id, { resolve, reject, calledAt }]);
   });
-  host("call", stringify({ type: "call", id, op, args }), bytes === undefined ? "" : bytesToString(bytes));
+  host("call", callText(id, op, args), bytes === undefined ? "" : bytesToString(bytes));
   return defineProperty(promise, "callId", { value: id }) as Promise<Answer> & { readonly callId: number };
 }
 
@@ -83,7 +83,14 @@ export function call(
 export function post(op: OperationName, args: object): void {
   const id = nextId;
   nextId += 1;
-  host("call", stringify({ type: "call", id, op, args }), "");
+  host("call", callText(id, op, args), "");
+}
+
+// A `toJSON` that the job has put on Object.prototype must not speak in the place of the call. What lies deeper is the
+// job's own business: the host takes it for what it then is.
+function callText(id: number, op: OperationName, args: object): string {
+  defineProperty(args, "toJSON", { __proto__: null, value: undefined } as PropertyDescriptor);
+  return stringify({ __proto__: null, type: "call", id, op, args });
 }
 
 interface Reply {

@@ -85,5 +85,5 @@ function isJob(value: unknown): value is RegisteredJob {
 }
 
 function fail(kind: "threw" | "output" | "shape", thrown: unknown): void {
-  tell("failed", stringify({ type: "failed", kind, ...describeThrown(thrown) }));
+  tell("failed", stringify({ __proto__: null, type: "failed", kind, ...describeThrown(thrown) }));
 }

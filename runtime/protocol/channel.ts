@@ -1,7 +1,7 @@
 // The wire between supervisor and executor: frames (frame.ts) on one socket pair, descriptor 3 of the executor.
 //
 //   down   launch   {job, input, runMs, clock}   body: the bundle     once, to a ready executor
-//          reply    {id, ok, value | error}      body: bytes          answers a call
+//          reply    {id, ok, value | error}      body: bytes          answers a call; id 0 answers none: the first frame, read while warming
 //          signal   {reason}                                          aborts the job's `signal`
 //   up     ready    {v8, node}                                        isolate made, globals in place
 //          call     {id, op, args}               body: bytes          see bridge.ts

@@ -41,6 +41,7 @@ export function createRole(pool: AdminPool, order: RoleOrder, signal: AbortSigna
     (client) =>
       transaction(client, async () => {
         await lockName(client, order.role);
+        await lockGrants(client);
         if ((await oidOf(client, order.role)) !== null) return undefined;
         const role = quoteIdentifier(order.role);
         await client.query(
@@ -112,6 +113,7 @@ function dropRole(pool: AdminPool, role: string, signal: AbortSignal): Promise<v
     (client) =>
       transaction(client, async () => {
         await lockName(client, role);
+        await lockGrants(client);
         if ((await oidOf(client, role)) === null) return;
         // Grants in this database and on it, and what the role made here. RESTRICT: nothing of others goes with it.
         await client.query(`DROP OWNED BY ${quoteIdentifier(role)} RESTRICT`);
@@ -177,6 +179,13 @@ async function oidOf(client: Client, role: string): Promise<number | null> {
 
 async function lockName(client: Client, role: string): Promise<void> {
   await client.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [role]);
+}
+
+// All grants on a table, and on the database, are one row of the catalogue: two transactions that change it at the same
+// time fail with "tuple concurrently updated" (XX000). So grants are given and taken one lease after the other, always
+// with the name's lock taken first.
+async function lockGrants(client: Client): Promise<void> {
+  await client.query("SELECT pg_advisory_xact_lock(hashtextextended('mayfly grants', 0))");
 }
 
 async function transaction<T>(client: Client, work: () => Promise<T>): Promise<T> {

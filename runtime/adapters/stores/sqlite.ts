@@ -209,7 +209,7 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
     auditHead: () => read(() => statements.head.get() as AuditHead | undefined),
     async close() {
       await writer.idle();
-      db.close();
+      if (db.isOpen) db.close();
     },
     tokens: makeTokenRegistry(db, writer, clock),
   };
@@ -234,7 +234,7 @@ function makeWriter(db: DatabaseSync, begin: StatementSync, commit: StatementSyn
       for (const pending of batch) outcomes.push(applyOne(pending));
       commit.run();
     } catch (cause) {
-      if (db.isTransaction) db.exec("ROLLBACK");
+      if (db.isOpen && db.isTransaction) db.exec("ROLLBACK"); // written to after its end: a late caller's to hear
       const error = storeError(cause, path);
       for (const pending of batch) pending.reject(error);
       return;
@@ -249,7 +249,7 @@ function makeWriter(db: DatabaseSync, begin: StatementSync, commit: StatementSyn
       db.exec("RELEASE piece");
       return () => resolve(value as never);
     } catch (cause) {
-      if (!db.isTransaction) throw cause; // a full disk rolls the whole transaction back
+      if (!db.isOpen || !db.isTransaction) throw cause; // a full disk rolls the whole transaction back
       db.exec("ROLLBACK TO piece; RELEASE piece");
       const error = storeError(cause, path);
       return () => reject(error);

@@ -16,7 +16,10 @@ export interface ControlClient {
 /** All reject with MayflyError: `start_absent` when nobody listens, or what the other side said. */
 export function makeControlClient(socketPath: string): ControlClient {
   async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await send(socketPath, method, path, body);
+    return read<T>(await send(socketPath, method, path, body));
+  }
+
+  async function read<T>(response: IncomingMessage): Promise<T> {
     let text = "";
     for await (const chunk of response.setEncoding("utf8") as AsyncIterable<string>) text += chunk;
     const value = JSON.parse(text) as T | ErrorAnswer;
@@ -30,8 +33,15 @@ export function makeControlClient(socketPath: string): ControlClient {
     status: () => ask("GET", "/v1/status"),
     async *events(id) {
       const response = await send(socketPath, "GET", `/v1/runs/${id}/events`);
-      for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY }))
-        yield JSON.parse(line) as RunEvent;
+      if (response.statusCode !== 200) await read(response);
+      try {
+        for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY }))
+          yield JSON.parse(line) as RunEvent;
+      } catch (error) {
+        if (response.complete) throw error; // else the other side is gone, in the middle of its word
+      } finally {
+        response.destroy(); // who stops listening is not to be told any more
+      }
     },
   };
 }

@@ -120,9 +120,9 @@ function stream(response: ServerResponse, id: string, handlers: ControlHandlers)
     response.write(`${JSON.stringify(event)}\n`);
     if (event.type === "ended") response.end();
   };
-  response.writeHead(200, { "content-type": "application/x-ndjson" });
-  response.flushHeaders();
-  const stop = handlers.follow(id, write);
+  response.setHeader("content-type", "application/x-ndjson");
+  const stop = handlers.follow(id, write); // throws before anything is sent, for a run that nobody knows
+  if (!response.headersSent) response.flushHeaders();
   if (stop === undefined) {
     response.end();
     return;

@@ -6,7 +6,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { ExecutorClass, ExecutorPool, ExecutorProcess } from "../../ports/executor-process.ts";
 import type { FoundCgroups } from "./cgroup.ts";
 import type { ExecutorFiles } from "./executor-files.ts";
-import { isRunning } from "./proc.ts";
+import { inheritableDescriptors, isRunning } from "./proc.ts";
 import { planSandbox, type Sandbox } from "./sandbox.ts";
 import { spawnExecutor } from "./sandboxed-process.ts";
 
@@ -50,6 +50,7 @@ interface Shelf {
 
 export function makeExecutorPool(options: PoolOptions): SandboxedPool {
   let sandbox = planSandbox(options);
+  const inheritable = inheritableDescriptors();
   const shelves = new Map<string, Shelf>();
   const samples = new Set<() => void>();
   let sampler: NodeJS.Timeout | undefined;
@@ -108,7 +109,15 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
         ? options.cgroups.cgroups.make(`${options.owner}-${made}`, plan.cgroupLimits(wanted))
         : undefined;
     const { clock } = options;
-    const executor = await spawnExecutor({ sandbox: plan, wanted, cgroup, layers: plan.layers, clock, sampling });
+    const executor = await spawnExecutor({
+      sandbox: plan,
+      wanted,
+      cgroup,
+      layers: plan.layers,
+      clock,
+      inheritable,
+      sampling,
+    });
     // Its run is being taken down now: that too goes first.
     void executor.exited.then(() => refilling !== undefined && refillWhenQuiet());
     return executor;

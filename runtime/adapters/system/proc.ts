@@ -1,5 +1,5 @@
 // Reads /proc: what a process uses, when it started, whether it is still the one that we mean (proc(5)).
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 const ticksPerSecond = 100; // USER_HZ: the same on every architecture that Node supports on Linux
 const pageBytes = measurePageBytes();
@@ -45,6 +45,27 @@ export function firstChild(pid: number): number | undefined {
     return Number.isNaN(child) ? undefined : child;
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Descriptors above stderr that this process was started with and that its children would be born with: Node closes only
+ * its own at an exec (open(2), O_CLOEXEC; proc_pid_fdinfo(5)).
+ */
+export function inheritableDescriptors(): number[] {
+  return readdirSync("/proc/self/fdinfo")
+    .map(Number)
+    .filter((fd) => fd > 2 && (flagsOf(fd) & closeOnExec) === 0)
+    .sort((a, b) => a - b);
+}
+
+const closeOnExec = 0o2000000;
+
+function flagsOf(fd: number): number {
+  try {
+    return Number.parseInt(/^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "0", 8);
+  } catch {
+    return closeOnExec; // the one by which the directory was read: it is gone
   }
 }
 

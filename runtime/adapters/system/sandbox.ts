@@ -56,13 +56,14 @@ export function planSandbox(options: SandboxOptions): Sandbox {
   const isRoot = process.getuid?.() === 0;
   const readable = isRoot && bwrap === undefined && readableByOthers(Object.values(options.files));
   const layers = describeLayers({ ...options, tools: { ...tools, bwrap }, isRoot, readable });
+  const walls =
+    bwrap === undefined ? setprivArgs(tools.setpriv) : [bwrap, ...bwrapArgs(options.files, libraries(), isRoot)];
   return {
     layers,
     complete: layers.every((layer) => layer.armed),
     nested: bwrap !== undefined,
     command: (wanted) => {
       const limits = tools.prlimit === undefined ? [] : [tools.prlimit, ...rlimits(wanted)];
-      const walls = bwrap === undefined ? setprivArgs(tools.setpriv) : [bwrap, ...bwrapArgs(options.files, isRoot)];
       const paths = bwrap === undefined ? options.files : insideNames;
       const [file = "", ...args] = [...limits, ...walls, ...nodeArgs(paths, wanted)];
       return readable ? { file, args, uid: nobodyUid, gid: nobodyUid } : { file, args };
@@ -113,9 +114,9 @@ function rlimits(wanted: ExecutorClass): string[] {
   ];
 }
 
-function bwrapArgs(files: ExecutorFiles, isRoot: boolean): string[] {
+function bwrapArgs(files: ExecutorFiles, libraries: readonly Bind[], isRoot: boolean): string[] {
   const binds = [
-    ...libraries(),
+    ...libraries,
     ...(Object.keys(insideNames) as (keyof ExecutorFiles)[]).map((key) => [files[key], insideNames[key]] as const),
   ];
   return [
@@ -144,8 +145,11 @@ function setprivArgs(setpriv: string | undefined): string[] {
   return setpriv === undefined ? [] : [setpriv, "--no-new-privs", "--pdeathsig", "SIGKILL"];
 }
 
+/** Path here, path inside. */
+type Bind = readonly [string, string];
+
 // The shared libraries that this very node has mapped are those that the executor's node needs.
-function libraries(): (readonly [string, string])[] {
+function libraries(): Bind[] {
   const paths = new Set<string>();
   for (const line of readFileSync("/proc/self/maps", "utf8").split("\n")) {
     const path = line.slice(line.indexOf("/"));

@@ -6,6 +6,7 @@
 //   2  leases without proof    one more try when it is due; proven dead at the latest when they have expired
 //   3  issuers' own lists      what exists there under our names without a living run: ended (its issue was never recorded)
 //   4  directories             of runs that nobody owns
+//   5  executors               that no run had yet when their supervisor died
 //
 // A run that was accepted and never launched is not lost: it is handed to `adopt` by a process that serves submissions.
 import { messageOf } from "../../model/error.ts";
@@ -26,6 +27,8 @@ export interface ReaperParts {
   broker: Broker;
   trees: FileTrees;
   killLeftBehind: KillLeftBehind;
+  /** Ends executors that none of these processes has made; resolves with their count. */
+  killOrphans: (living: readonly Owner[]) => Promise<number>;
   /** Whether that process, told by pid, start time and boot, still runs. */
   isAlive: (owner: Owner) => boolean;
   /** This process. A run of its own that it doesn't hold (the ledger could not be written at its end) is closed like an orphan's. */
@@ -67,7 +70,12 @@ export function makeReaper(parts: ReaperParts): Reaper {
 
   async function recover(): Promise<Reaped> {
     const reaped = await tick();
-    const [strays, directories] = await Promise.all([sweepIssuers(), sweepDirectories()]);
+    const living = store.owners().filter(isAlive);
+    const [strays, directories] = await Promise.all([
+      sweepIssuers(),
+      sweepDirectories(),
+      parts.killOrphans(living).catch(() => 0),
+    ]);
     return { ...reaped, leases: reaped.leases + strays, directories: reaped.directories + directories };
   }
 

@@ -172,7 +172,8 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
     const { order, stop } = entry;
     running.set(order.id, entry);
     try {
-      entry.resolve(await executeRun(order, parts, stop.signal));
+      const record = await executeRun(order, parts, stop.signal);
+      entry.resolve(record); // looked up now: whoever follows may have come meanwhile
     } catch (error) {
       entry.reject(error);
     } finally {
@@ -201,6 +202,7 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
   async function takeOver(row: RunRow, spec: JobSpec, input: string): Promise<void> {
     const { id, trigger, acceptedAt } = row.record;
     await store.commit([{ put: "run", row: { ...row, owner: parts.owner } }]);
+    await parts.trees.sweep(id).catch(() => false); // it may have had its directory when its process died
     let bundle: Bundle;
     try {
       bundle = await parts.bundle(spec);

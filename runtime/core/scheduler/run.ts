@@ -203,7 +203,12 @@ interface Live {
 // Gives the run its capabilities: each gets its grant and its mechanism, and the gate gets them all.
 function wire(order: RunOrder, parts: RunParts, { executor, tree }: Held, usage: Usage, launchedAt: number): Live {
   const { id, spec } = order;
-  const { promise: ended, resolve: end } = Promise.withResolvers<Ending>();
+  const { promise: ended, resolve } = Promise.withResolvers<Ending>();
+  // The first ending counts, and of what was sent behind it nothing is done any more.
+  const end = (ending: Ending) => {
+    resolve(ending);
+    gate.shut();
+  };
   const onLimit = (limit: LimitCode) => end(limitEnding(limit, spec));
   const credential = makeCredential({
     job: spec.name,

@@ -1,0 +1,248 @@
+// Executors one by one, from the pool to their end: who gets which, what happens to those that die early, never become
+// ready or are never asked for, and what an executor does when its supervisor does nothing.
+import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import tmp from "tmp";
+import { findCgroups } from "../../../runtime/adapters/system/cgroup.ts";
+import { systemClock } from "../../../runtime/adapters/system/clock.ts";
+import { type ExecutorFiles, prepareExecutorFiles } from "../../../runtime/adapters/system/executor-files.ts";
+import {
+  makeExecutorPool,
+  type PoolOptions,
+  type SandboxedPool,
+} from "../../../runtime/adapters/system/executor-pool.ts";
+import { isRunning, readStat } from "../../../runtime/adapters/system/proc.ts";
+import type { ExecutorProcess } from "../../../runtime/ports/executor-process.ts";
+import type { Frame } from "../../../runtime/protocol/frame.ts";
+import { watchResidue } from "../../../runtime/testkit/residue.ts";
+import { impostor } from "../../executor/impostor.ts";
+
+const { name: directory, removeCallback } = tmp.dirSync({ unsafeCleanup: true });
+t.teardown(removeCallback);
+const files = await prepareExecutorFiles(join(directory, "cache"));
+const wanted = { memoryBytes: 64 * 1_048_576, cpuMs: 10_000 };
+const installation = "0000f001";
+const empty = new Uint8Array(0);
+
+async function withPool(
+  t: Test,
+  options: Partial<PoolOptions>,
+  tell: (pool: SandboxedPool, warnings: string[]) => Promise<void>,
+): Promise<void> {
+  const residue = watchResidue();
+  const warnings: string[] = [];
+  const pool = makeExecutorPool({
+    files,
+    cgroups: findCgroups(installation),
+    clock: systemClock,
+    path: process.env.PATH ?? "",
+    osSandbox: "preferred",
+    owner: "test",
+    onWarning: (message) => warnings.push(message),
+    ...options,
+  });
+  await tell(pool, warnings);
+  await pool.close();
+  t.same(await residue.settle({ stateDirectory: directory, installation }, 5_000), [], "nothing is left");
+}
+
+function withScript(script: string): ExecutorFiles {
+  const entry = join(directory, `script-${Buffer.from(script).length}-${script.length}.cjs`);
+  writeFileSync(entry, script, { mode: 0o644 });
+  return { ...files, entry };
+}
+
+function launch(executor: ExecutorProcess, body: string, runMs: number): Promise<Frame> {
+  const { promise, resolve } = Promise.withResolvers<Frame>();
+  executor.onFrame(resolve);
+  const header = {
+    type: "launch",
+    runId: "r",
+    job: "j",
+    input: "null",
+    runMs,
+    resultBytesMax: 1_000,
+    clock: { mode: "real" },
+  };
+  executor.send({
+    header,
+    body: Buffer.from(`__mayflyRegister({ kind: "mayfly.job", run: async (c) => { ${body} } });`),
+  });
+  return promise;
+}
+
+const isThere = ({ pid, startTicks }: ExecutorProcess) => isRunning(pid, startTicks);
+const poll = async (until: () => boolean) => {
+  for (let tries = 0; tries < 1_000 && !until(); tries += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+};
+
+t.test("two runs that would share an executor", (t) =>
+  withPool(t, {}, async (pool) => {
+    pool.keepWarm(wanted, 2);
+    const [a, b, c] = await Promise.all([pool.take(wanted), pool.take(wanted), pool.take(wanted)]);
+    t.equal(new Set([a.pid, b.pid, c.pid]).size, 3);
+    for (const each of [a, b, c]) {
+      t.ok(isThere(each));
+      t.ok(await each.kill(5_000));
+      t.notOk(isThere(each));
+      t.ok(await each.kill(5_000), "killed twice");
+    }
+  }),
+);
+
+t.test("an executor that died while it waited on the shelf: nobody gets it", (t) =>
+  withPool(t, {}, async (pool) => {
+    pool.keepWarm(wanted, 1);
+    await poll(() => pool.warm().ready === 1);
+    const before = await pool.take(wanted);
+    await poll(() => pool.warm().ready === 1);
+    const [stale] = await Promise.all([pool.take(wanted)]);
+    await stale.kill(5_000);
+    const next = await pool.take(wanted);
+    t.ok(isThere(next));
+    t.not(next.pid, stale.pid);
+    await Promise.all([before.kill(5_000), next.kill(5_000)]);
+  }),
+);
+
+t.test("a class of its own: an executor made for less memory is not given to a job that may have more", (t) =>
+  withPool(t, {}, async (pool) => {
+    pool.keepWarm(wanted, 1);
+    await poll(() => pool.warm().ready === 1);
+    const other = await pool.take({ ...wanted, memoryBytes: 32 * 1_048_576 });
+    t.same(pool.warm(), { ready: 1, warming: 0 }, "the warm one is still there");
+    await other.kill(5_000);
+  }),
+);
+
+t.test("a sandbox that is required and isn't there: no process, and what would help", async (t) => {
+  await withPool(t, { path: "/nowhere", osSandbox: "required" }, async (pool) => {
+    const missing = pool.layers().filter((layer) => !layer.armed);
+    t.ok(missing.length >= 4);
+    const error = await pool.take(wanted).catch((thrown: unknown) => thrown);
+    t.match(error, {
+      code: "sandbox_required",
+      found: /bubblewrap.*not installed/,
+      next: /apt-get install|mayfly doctor/,
+    });
+    for (const layer of missing) t.match((error as Error).message, layer.name);
+  });
+});
+
+t.test("a sandbox that is preferred and isn't there: the job runs, and the layers say what is missing", (t) =>
+  withPool(t, { path: "/nowhere" }, async (pool) => {
+    const executor = await pool.take(wanted);
+    t.match(
+      executor.layers.find((layer) => layer.name === "network-namespace"),
+      { armed: false, hint: /apt-get/ },
+    );
+    t.match((await launch(executor, "return 1 + 1;", 10_000)).header, { type: "done" });
+    await executor.kill(5_000);
+  }),
+);
+
+t.test("an executor that never becomes ready: its own words, and nothing left of it", (t) =>
+  withPool(t, { files: withScript("process.stderr.write('\\u001b[31mbroken\\n'); process.exit(3);") }, async (pool) => {
+    await t.rejects(pool.take(wanted), {
+      code: "executor_unavailable",
+      found: "\\u{1b}[31mbroken",
+      next: /mayfly doctor/,
+    });
+  }),
+);
+
+t.test("warming that fails every time: it stops trying, aloud, and doesn't spin", (t) =>
+  withPool(t, { files: withScript("process.exit(4);") }, async (pool, warnings) => {
+    pool.keepWarm(wanted, 1);
+    await poll(() => warnings.length >= 4);
+    await poll(() => pool.warm().warming === 0);
+    t.same(pool.warm(), { ready: 0, warming: 0 });
+    t.ok(warnings.length <= 6, `${warnings.length} warnings`);
+  }),
+);
+
+t.test("garbage that comes before a run listens is told to the run that comes", (t) =>
+  withPool(t, { files: withScript(impostor("raw(Buffer.alloc(8)); process.exit(0);")) }, async (pool) => {
+    const executor = await pool.take(wanted);
+    executor.send({ header: { type: "launch" }, body: empty });
+    await executor.exited;
+    const reason = await new Promise<string>((resolve) => executor.onGarbage(resolve));
+    t.match(reason, /header length/);
+    t.ok(await executor.kill(5_000));
+  }),
+);
+
+t.test("frames that come before a run listens are kept for it", (t) =>
+  withPool(t, { files: withScript(impostor("done(1); done(2); process.exit(0);")) }, async (pool) => {
+    const executor = await pool.take(wanted);
+    executor.send({ header: { type: "launch" }, body: empty });
+    await executor.exited;
+    const types: string[] = [];
+    executor.onFrame((frame) => types.push(`${frame.header.type} ${Buffer.from(frame.body)}`));
+    t.same(types, ["done 1", "done 2"]);
+    await executor.kill(5_000);
+  }),
+);
+
+t.test("the watch says once which bound was passed, and not when none was", (t) =>
+  withPool(t, {}, async (pool) => {
+    const [busy, hungry, modest] = await Promise.all([pool.take(wanted), pool.take(wanted), pool.take(wanted)]);
+    const breached = (executor: ExecutorProcess, cpuMs: number) =>
+      new Promise<string>((resolve) => executor.watch({ cpuMs, memoryBytes: 16 * 1_048_576 }, resolve));
+    const modestBreach = breached(modest, 100_000);
+    const busyBreach = breached(busy, 100);
+    const hungryBreach = breached(hungry, 100_000);
+    void launch(busy, "for (;;);", 60_000);
+    void launch(
+      hungry,
+      "c.a = []; for (let i = 0; i < 40; i++) c.a.push(new Uint8Array(1 << 20).fill(1));".replaceAll(
+        "c.a",
+        "globalThis.a",
+      ),
+      60_000,
+    );
+    t.match((await launch(modest, "return 1;", 60_000)).header, { type: "done" });
+    t.equal(await busyBreach, "cpu");
+    t.equal(await hungryBreach, "memory");
+    t.ok(busy.usage().cpuMs >= 100);
+    t.ok(hungry.usage().rssBytesPeak > 16 * 1_048_576);
+    t.equal(await Promise.race([modestBreach, Promise.resolve("none")]), "none");
+    for (const each of [busy, hungry, modest]) t.ok(await each.kill(5_000));
+    const measured = busy.usage();
+    t.ok(measured.cpuMs >= 100, "and what was measured can be read when it is gone");
+  }),
+);
+
+t.test("a supervisor that does nothing at the deadline: the executor ends the job, and then itself", (t) =>
+  withPool(t, {}, async (pool) => {
+    const looping = await pool.take(wanted);
+    t.match((await launch(looping, "for (;;);", 100)).header, { type: "failed", kind: "timeout" });
+    const waiting = await pool.take(wanted);
+    void launch(waiting, "await new Promise(() => {});", 100);
+    t.match(await waiting.exited, { code: 1, signal: null });
+    t.match(await looping.exited, { code: 1 });
+  }),
+);
+
+t.test("a supervisor that is killed while its executor computes: the executor goes with it", async (t) => {
+  const supervisor = spawn(process.execPath, [join(import.meta.dirname, "../../executor/abandoning.ts")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const pid = await new Promise<number>((resolve) => supervisor.stdout.once("data", (chunk) => resolve(Number(chunk))));
+  const startTicks = readStat(pid)?.startTicks ?? 0;
+  t.ok(isRunning(pid, startTicks), "it runs");
+  supervisor.kill("SIGKILL");
+  await poll(() => !isRunning(pid, startTicks));
+  t.notOk(isRunning(pid, startTicks));
+});
+
+t.test("a pool that is closed", (t) =>
+  withPool(t, {}, async (pool) => {
+    pool.keepWarm(wanted, 2);
+    await pool.close();
+    t.same(pool.warm(), { ready: 0, warming: 0 }, "also those that were being made");
+    await t.rejects(pool.take(wanted), { code: "executor_unavailable", message: /closed/ });
+  }),
+);

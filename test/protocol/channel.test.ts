@@ -1,0 +1,63 @@
+// What an executor says about its run, and what isn't believed of it.
+import fc from "fast-check";
+import t from "tap";
+import { decodeUp } from "../../runtime/protocol/channel.ts";
+
+const empty = new Uint8Array(0);
+const failure = { type: "failed", name: "Error", message: "m", stack: "s", kind: "threw" };
+
+t.test("the four things that an executor may say", async (t) => {
+  t.same(decodeUp({ header: { type: "ready", v8: "x" }, body: empty }), { type: "ready" });
+  const call = { header: { type: "call", id: 1 }, body: empty };
+  t.same(decodeUp(call), { type: "call", frame: call });
+  t.same(decodeUp({ header: { type: "done" }, body: Uint8Array.of(49) }), { type: "done", result: Uint8Array.of(49) });
+  for (const kind of ["threw", "output", "shape", "memory", "timeout"]) {
+    const { name, message, stack } = failure;
+    t.same(decodeUp({ header: { ...failure, kind }, body: empty }), {
+      type: "failed",
+      failure: { name, message, stack, kind },
+    });
+  }
+});
+
+t.test("failures that are none: a field missing, too long, of another type, or one too many", async (t) => {
+  const wrong: object[] = [
+    { name: 1 },
+    { message: {} },
+    { stack: null },
+    { kind: "killed" },
+    { kind: "cpu" },
+    { code: "succeeded" },
+    { name: "n".repeat(257) },
+    { message: "m".repeat(16_385) },
+    { stack: "s".repeat(65_537) },
+  ];
+  for (const change of wrong) {
+    t.equal(decodeUp({ header: { ...failure, ...change }, body: empty }).type, "garbage", Object.keys(change)[0] ?? "");
+  }
+  for (const key of ["name", "message", "stack", "kind"]) {
+    t.equal(decodeUp({ header: { ...failure, [key]: undefined }, body: empty }).type, "garbage");
+  }
+  const full = { ...failure, name: "n".repeat(256), message: "m".repeat(16_384), stack: "s".repeat(65_536) };
+  t.equal(decodeUp({ header: full, body: empty }).type, "failed", "and at the edge it passes");
+});
+
+t.test("what only the supervisor may say, and what nobody says", async (t) => {
+  for (const type of ["launch", "reply", "signal", "", "READY", "__proto__", "constructor", "killed"]) {
+    t.equal(decodeUp({ header: { type }, body: empty }).type, "garbage", type);
+  }
+});
+
+t.test("any header: an answer, never an exception", async (t) => {
+  fc.assert(
+    fc.property(
+      fc.dictionary(fc.string(), fc.anything()),
+      fc.constantFrom("ready", "call", "done", "failed", "x"),
+      (rest, type) =>
+        ["ready", "call", "done", "failed", "garbage"].includes(
+          decodeUp({ header: { ...rest, type }, body: empty }).type,
+        ),
+    ),
+  );
+  t.pass();
+});
