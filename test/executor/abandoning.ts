@@ -1,4 +1,4 @@
-// A supervisor whose job computes for ever, and which is killed in the middle of it. Prints its executor's pid.
+// A supervisor whose job computes for ever, and which is killed in the middle of it. Prints who its executor is and what it leaves.
 import { openRuns } from "../support/runs.ts";
 
 const runs = await openRuns({
@@ -6,4 +6,5 @@ const runs = await openRuns({
 });
 const { id, pid } = await runs.start("job");
 await runs.event((event) => event.runId === id && event.type === "log");
-console.log(pid);
+const { directory, runtime } = runs;
+console.log(JSON.stringify({ pid, directory, installation: runtime.store.installation }));

@@ -1,6 +1,6 @@
 // A supervisor that was started with a descriptor open, as shells and service managers do. Prints what its executor has
 // open, and what it has open itself.
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync, rmSync } from "node:fs";
 import { openRuns } from "../support/runs.ts";
 
 const links = (pid: number | string) =>
@@ -18,3 +18,4 @@ console.log(JSON.stringify({ executor: links(pid), supervisor: links("self") }))
 runs.runtime.scheduler.kill(id, "seen enough");
 await done;
 await runs.runtime.close();
+rmSync(runs.directory, { recursive: true });

@@ -1,7 +1,7 @@
 // Executors one by one, from the pool to their end: who gets which, what happens to those that die early, never become
 // ready or are never asked for, and what an executor does when its supervisor does nothing.
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import tmp from "tmp";
@@ -25,6 +25,7 @@ const files = await prepareExecutorFiles(join(directory, "cache"));
 const wanted = { memoryBytes: 64 * 1_048_576, cpuMs: 10_000 };
 const installation = "0000f001";
 const empty = new Uint8Array(0);
+let pools = 0;
 
 async function withPool(
   t: Test,
@@ -33,13 +34,14 @@ async function withPool(
 ): Promise<void> {
   const residue = watchResidue();
   const warnings: string[] = [];
+  pools += 1;
   const pool = makeExecutorPool({
     files,
     cgroups: findCgroups(installation),
     clock: systemClock,
     path: process.env.PATH ?? "",
     osSandbox: "preferred",
-    owner: "test",
+    owner: `test-${pools}`, // unique, as in an installation: groups are named by it
     onWarning: (message) => warnings.push(message),
     ...options,
   });
@@ -230,12 +232,19 @@ t.test("a supervisor that is killed while its executor computes: the executor go
   const supervisor = spawn(process.execPath, [join(import.meta.dirname, "../../executor/abandoning.ts")], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const pid = await new Promise<number>((resolve) => supervisor.stdout.once("data", (chunk) => resolve(Number(chunk))));
+  const said = await new Promise<string>((resolve) => supervisor.stdout.once("data", resolve));
+  const { pid, ...left } = JSON.parse(said) as { pid: number; directory: string; installation: string };
   const startTicks = readStat(pid)?.startTicks ?? 0;
   t.ok(isRunning(pid, startTicks), "it runs");
   supervisor.kill("SIGKILL");
   await poll(() => !isRunning(pid, startTicks));
   t.notOk(isRunning(pid, startTicks));
+  const found = findCgroups(left.installation); // as the next start of that installation does
+  if ("cgroups" in found) {
+    found.cgroups.sweep();
+    await found.cgroups.close();
+  }
+  rmSync(left.directory, { recursive: true });
 });
 
 t.test("a pool that is closed", (t) =>
