@@ -171,7 +171,8 @@ t.test("an interrupt of `submit --wait` ends the run, wherever it is", async (t)
   const here = await project(t);
   await startMayfly(t, here);
   const waiter = launch(t, here, ["submit", "slow", "--wait"]);
-  await waiter.says(/begun/);
+  const [, id = ""] = await waiter.says(/as (run_[0-9a-f]{32})/);
+  await hasLogged(here, id, "begun"); // it follows from when it comes: the line itself may have passed
   waiter.signal("SIGINT");
   t.match(await waiter.ended, { code: 130, stderr: /killed/ });
 });

@@ -60,7 +60,8 @@ t.test("a layer that the plan calls armed and that isn't there", async (t) => {
 
 t.test("a descriptor that the supervisor was started with, which every child would be born with", async (t) => {
   const fd = openSync(import.meta.filename, "r");
-  const stdio = ["ignore", "pipe", "inherit", "ignore", "ignore", "ignore", "ignore", "ignore", "ignore", fd] as const;
+  // Node itself sees to those from 0 up to the first gap above 15 (libuv's uv_disable_stdio_inheritance).
+  const stdio = ["ignore", "pipe", "inherit", ...new Array<"ignore">(57).fill("ignore"), fd] as const;
   const supervisor = spawn(process.execPath, [join(import.meta.dirname, "inheriting.ts")], { stdio: [...stdio] });
   closeSync(fd);
   let text = "";

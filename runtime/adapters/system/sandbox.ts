@@ -3,7 +3,8 @@
 //
 //   as root, with bubblewrap       prlimit → bwrap (its own namespaces, caps for setuid only) → node, which becomes nobody
 //   as a user, with bubblewrap     prlimit → bwrap (user namespace) → node
-//   without bubblewrap             prlimit → setpriv (no_new_privs, dies with parent) → node, with uid nobody where readable
+//   without bubblewrap             prlimit → setpriv (no_new_privs, dies with parent) → env -i → node, with uid nobody
+//                                  where readable
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { basename, delimiter, dirname, join } from "node:path";
 import type { Layer } from "../../model/run.ts";
@@ -12,6 +13,9 @@ import type { FoundCgroups } from "./cgroup.ts";
 import type { ExecutorFiles } from "./executor-files.ts";
 
 export const nobodyUid = 65_534;
+
+/** Of coreutils: where it is on every Linux. */
+const envTool = "/usr/bin/env";
 
 /** Descriptor on which bwrap tells the pid of the namespace's first process. */
 export const infoFd = 4;
@@ -57,7 +61,7 @@ export function planSandbox(options: SandboxOptions): Sandbox {
   const readable = isRoot && bwrap === undefined && readableByOthers(Object.values(options.files));
   const layers = describeLayers({ ...options, tools: { ...tools, bwrap }, isRoot, readable });
   const walls =
-    bwrap === undefined ? setprivArgs(tools.setpriv) : [bwrap, ...bwrapArgs(options.files, libraries(), isRoot)];
+    bwrap === undefined ? plainArgs(tools.setpriv) : [bwrap, ...bwrapArgs(options.files, libraries(), isRoot)];
   return {
     layers,
     complete: layers.every((layer) => layer.armed),
@@ -141,8 +145,10 @@ function bwrapArgs(files: ExecutorFiles, libraries: readonly Bind[], isRoot: boo
   ];
 }
 
-function setprivArgs(setpriv: string | undefined): string[] {
-  return setpriv === undefined ? [] : [setpriv, "--no-new-privs", "--pdeathsig", "SIGKILL"];
+// The environment is emptied here too, as bwrap does: tools that trace a program add variables to what it spawns.
+function plainArgs(setpriv: string | undefined): string[] {
+  const walls = setpriv === undefined ? [] : [setpriv, "--no-new-privs", "--pdeathsig", "SIGKILL"];
+  return isExecutable(envTool) ? [...walls, envTool, "-i"] : walls;
 }
 
 /** Path here, path inside. */
@@ -214,6 +220,8 @@ function describeLayers({ tools, cgroups, bwrapBroken, isRoot, readable }: Findi
   const noBwrap =
     bwrapBroken === undefined ? "bubblewrap (bwrap) is not installed" : `bubblewrap doesn't work here: ${bwrapBroken}`;
   const hint = bwrapBroken === undefined ? installTools : "sysctl kernel.unprivileged_userns_clone=1, or start as root";
+  // The kernel forgets a parent-death signal when a process changes its user (prctl(2)).
+  const keepsSignal = !isRoot || readable;
   const namespaces = (what: string) => (bwrap ? what : noBwrap);
   return [
     layer("process", true, "one process a run, empty environment, one pipe"),
@@ -241,9 +249,11 @@ function describeLayers({ tools, cgroups, bwrapBroken, isRoot, readable }: Findi
     layer("pid-namespace", bwrap, namespaces("sees no other process"), hint),
     layer(
       "die-with-parent",
-      bwrap || tools.setpriv !== undefined,
-      bwrap ? "by bubblewrap, and at the pipe's end" : "by setpriv, and at the pipe's end",
-      "apt-get install util-linux",
+      bwrap || (tools.setpriv !== undefined && keepsSignal),
+      bwrap ? "by bubblewrap, and at the pipe's end" : signalDetail(tools.setpriv, keepsSignal),
+      keepsSignal
+        ? "apt-get install util-linux"
+        : "start as an ordinary user, or install bubblewrap: apt-get install bubblewrap",
     ),
     "cgroups" in cgroups
       ? layer("cgroup", true, cgroups.cgroups.detail)
@@ -254,6 +264,12 @@ function describeLayers({ tools, cgroups, bwrapBroken, isRoot, readable }: Findi
           "delegate a cgroup to this user (systemd: Delegate=memory pids), or start as root",
         ),
   ];
+}
+
+function signalDetail(setpriv: string | undefined, keepsSignal: boolean): string {
+  if (setpriv === undefined) return "at the pipe's end only: setpriv is not installed";
+  if (!keepsSignal) return "at the pipe's end only: becoming nobody, it loses the signal that setpriv arranged";
+  return "by setpriv, and at the pipe's end";
 }
 
 function uidDetail(isRoot: boolean, bwrap: boolean, readable: boolean): string {

@@ -14,6 +14,7 @@ import {
   type SandboxedPool,
 } from "../../../runtime/adapters/system/executor-pool.ts";
 import { isRunning, readStat } from "../../../runtime/adapters/system/proc.ts";
+import { killLeftBehind } from "../../../runtime/adapters/system/process-identity.ts";
 import type { ExecutorProcess } from "../../../runtime/ports/executor-process.ts";
 import type { Frame } from "../../../runtime/protocol/frame.ts";
 import { watchResidue } from "../../../runtime/testkit/residue.ts";
@@ -73,6 +74,14 @@ function launch(executor: ExecutorProcess, body: string, runMs: number): Promise
     body: Buffer.from(`__mayflyRegister({ kind: "mayfly.job", run: async (c) => { ${body} } });`),
   });
   return promise;
+}
+
+/** What abandoning.ts says. */
+interface Abandoned {
+  pid: number;
+  directory: string;
+  installation: string;
+  diesWithParent: boolean;
 }
 
 const isThere = ({ pid, startTicks }: ExecutorProcess) => isRunning(pid, startTicks);
@@ -233,11 +242,12 @@ t.test("a supervisor that is killed while its executor computes: the executor go
     stdio: ["ignore", "pipe", "inherit"],
   });
   const said = await new Promise<string>((resolve) => supervisor.stdout.once("data", resolve));
-  const { pid, ...left } = JSON.parse(said) as { pid: number; directory: string; installation: string };
+  const { pid, ...left } = JSON.parse(said) as Abandoned;
   const startTicks = readStat(pid)?.startTicks ?? 0;
   t.ok(isRunning(pid, startTicks), "it runs");
   supervisor.kill("SIGKILL");
-  await poll(() => !isRunning(pid, startTicks));
+  if (left.diesWithParent) await poll(() => !isRunning(pid, startTicks));
+  else t.ok(await killLeftBehind(pid, startTicks), "where the layer isn't armed, recovery ends it");
   t.notOk(isRunning(pid, startTicks));
   const found = findCgroups(left.installation); // as the next start of that installation does
   if ("cgroups" in found) {
