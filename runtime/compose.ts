@@ -94,6 +94,12 @@ export function openLedger(config: Config): {
   const state = openStateDirectory(config.stateDirectory);
   const seals = makeSeals(state.key("audit.key", 32));
   const store = openSqliteStore({ path: state.ledger, clock: systemClock, random: systemRandom, seals });
+  try {
+    state.requireInstallation(store.installation);
+  } catch (error) {
+    void store.close();
+    throw error;
+  }
   return { store, state, seals, archive: makeRunArchive(state.path, fileQuotaCeiling.bytes) };
 }
 
@@ -139,6 +145,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       jobs,
       bundle,
       ticker: cronTicker,
+      onAlert: options.onWarning,
       concurrency: config.scheduler.concurrency,
       waitingMax: config.scheduler.queueMax,
       ...(world.guestTime === undefined ? {} : { guestTime: world.guestTime }),

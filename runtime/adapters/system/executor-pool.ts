@@ -89,8 +89,17 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
     try {
       return await spawnWith(sandbox, wanted);
     } catch (error) {
-      // bubblewrap is installed and may yet be forbidden here (no user namespaces): do without it, aloud.
       if (!sandbox.nested || closed) throw error;
+      return spawnAgain(wanted);
+    }
+  }
+
+  // Once more behind the same walls: a busy machine may have been too slow. bubblewrap is installed and may yet be
+  // forbidden here (no user namespaces): then without it, aloud.
+  async function spawnAgain(wanted: ExecutorClass): Promise<ExecutorProcess> {
+    try {
+      return await spawnWith(sandbox, wanted);
+    } catch (error) {
       const bwrapBroken = (error as MayflyError).found ?? "unknown reason";
       const without = planSandbox({ ...options, bwrapBroken });
       const executor = await spawnWith(without, wanted);

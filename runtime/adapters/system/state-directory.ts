@@ -26,6 +26,11 @@ export interface StateDirectory {
   keysFile(name: string): string;
   /** A key of that many bytes: read, or made at the first call of the installation. */
   key(name: string, bytes: number): Uint8Array;
+  /**
+   * Notes the ledger's installation at the first call, and compares it at later ones.
+   * @throws MayflyError `store_corrupt` for another ledger than the one that this directory had.
+   */
+  requireInstallation(installation: string): void;
 }
 
 /** @throws MayflyError `state_directory` when it is a link, somebody else's, or can't be made. */
@@ -50,7 +55,12 @@ export function openStateDirectory(path: string): StateDirectory {
     socket: join(path, "mayfly.sock"),
     directory,
     keysFile: (name) => join(directory("keys"), name),
-    key: (name, bytes) => readOrMakeKey(join(directory("keys"), name), bytes),
+    key: (name, bytes) => readOrMakeKey(join(directory("keys"), name), () => randomBytes(bytes)),
+    requireInstallation: (installation) => {
+      const path = join(directory("keys"), "installation");
+      const noted = Buffer.from(readOrMakeKey(path, () => Buffer.from(installation))).toString("latin1");
+      if (noted !== installation) throw anotherLedger(installation, noted);
+    },
   };
 }
 
@@ -65,13 +75,30 @@ function refuse(path: string, found: string, cause?: unknown): MayflyError {
   });
 }
 
+// A ledger that is missing would be made anew, empty, and know nothing of leases that may live.
+function anotherLedger(found: string, needed: string): MayflyError {
+  return new MayflyError({
+    code: "store_corrupt",
+    message: "the ledger is not the one that this state directory had: it was removed, emptied or replaced",
+    found: `installation ${found}`,
+    needed: `installation ${needed}`,
+    next: "restore ledger.db from a backup; or, once all leases that it may have had are dead, begin with a new state directory",
+  });
+}
+
 // Complete before it has its name, and the first one wins, however many processes start at once.
-function readOrMakeKey(path: string, bytes: number): Uint8Array {
-  const before = readKey(path, bytes);
-  if (before !== undefined) return before;
+function readOrMakeKey(path: string, make: () => Uint8Array): Uint8Array {
+  const before = readKey(path);
+  if (before === undefined) return makeKey(path, make());
+  const { length } = make();
+  if (before.length !== length) throw refuse(path, `a key of ${before.length} bytes, needed ${length}`);
+  return before;
+}
+
+function makeKey(path: string, key: Uint8Array): Uint8Array {
   const unfinished = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
   const file = openSync(unfinished, "wx", 0o600);
-  writeSync(file, randomBytes(bytes));
+  writeSync(file, key);
   fsyncSync(file);
   closeSync(file);
   try {
@@ -81,16 +108,14 @@ function readOrMakeKey(path: string, bytes: number): Uint8Array {
   } finally {
     unlinkSync(unfinished);
   }
-  return readKey(path, bytes) as Uint8Array;
+  return readKey(path) as Uint8Array;
 }
 
-function readKey(path: string, bytes: number): Uint8Array | undefined {
+function readKey(path: string): Uint8Array | undefined {
   try {
     const stat = lstatSync(path);
     if (!stat.isFile() || (stat.mode & 0o077) !== 0) throw refuse(path, "a key that others can read, or no plain file");
-    const key = readFileSync(path);
-    if (key.length !== bytes) throw refuse(path, `a key of ${key.length} bytes, needed ${bytes}`);
-    return new Uint8Array(key);
+    return new Uint8Array(readFileSync(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;

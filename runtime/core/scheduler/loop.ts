@@ -4,7 +4,7 @@
 // slot) is unique there, so that one tick is one run whatever crashes. When the process drains, what waits stays
 // accepted: the next `start` adopts it.
 import type { AuditEvent } from "../../model/audit-event.ts";
-import { MayflyError, quote } from "../../model/error.ts";
+import { MayflyError, messageOf, quote } from "../../model/error.ts";
 import { type RunId, runIdFrom } from "../../model/ids.ts";
 import type { JobSpec } from "../../model/job.ts";
 import type { RunRecord, Trigger } from "../../model/run.ts";
@@ -20,6 +20,8 @@ export interface SchedulerParts extends RunParts {
   jobs: ReadonlyMap<string, JobSpec>;
   bundle: (job: JobSpec) => Promise<Bundle>;
   ticker: Ticker;
+  /** One line for the operator. */
+  onAlert(message: string): void;
   concurrency: number;
   waitingMax: number;
 }
@@ -85,18 +87,26 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
       waitingMax: parts.waitingMax,
       draining,
     });
-    const bundle = decision.admit ? await parts.bundle(spec) : null;
+    let bundle: Bundle | null = null;
+    let refusal = decision.admit ? null : { code: decision.code as string, message: decision.message };
+    if (decision.admit) {
+      try {
+        bundle = await parts.bundle(spec);
+      } catch (error) {
+        if (trigger.kind !== "schedule") throw error;
+        refusal = errorOf(error); // nobody waits to be told: the slot's own record says it
+      }
+    }
     const base = newRecord({ id, spec, trigger, bundle, acceptedAt });
-    const record: RunRecord = decision.admit
-      ? base
-      : { ...base, state: "refused", endedAt: acceptedAt, error: { code: decision.code, message: decision.message } };
+    const record: RunRecord =
+      refusal === null ? base : { ...base, state: "refused", endedAt: acceptedAt, error: refusal };
     const row: RunRow = {
       record,
       owner: parts.owner,
-      input: decision.admit ? input : null,
+      input: refusal === null ? input : null,
       pid: null,
       startTicks: null,
-      tornDown: !decision.admit,
+      tornDown: refusal !== null,
     };
     entering.add(id);
     try {
@@ -230,7 +240,9 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
     for (const spec of parts.jobs.values()) {
       if (spec.schedule === null) continue;
       const onSlot = (slot: string) => {
-        submit({ job: spec.name, input: "null", trigger: { kind: "schedule", slot } }).catch(() => undefined);
+        submit({ job: spec.name, input: "null", trigger: { kind: "schedule", slot } }).catch((error: unknown) => {
+          parts.onAlert(`the slot ${slot} of ${spec.name} could not be recorded: ${messageOf(error)}`);
+        });
       };
       stopTickers.push(parts.ticker.schedule(spec.schedule.cron, spec.schedule.timezone, onSlot));
     }

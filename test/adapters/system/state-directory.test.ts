@@ -77,6 +77,18 @@ t.test("a key: made at the first call, the same ever after, readable by us alone
   t.same(readdirSync(join(state.path, "keys")).sort(), ["audit.key", "other.key"], "no unfinished file is left");
 });
 
+t.test("a ledger that was removed, and would be made anew and empty, is refused ever after", async (t) => {
+  const path = join(scratch(t), "state");
+  openStateDirectory(path).requireInstallation("0123abcd");
+  openStateDirectory(path).requireInstallation("0123abcd");
+  for (const _ of [1, 2]) {
+    t.throws(() => openStateDirectory(path).requireInstallation("fedc9876"), {
+      code: "store_corrupt",
+      needed: /0123abcd/,
+    });
+  }
+});
+
 t.test("a key that others can read, of another length, or behind a link: refused, never replaced", async (t) => {
   const state = openStateDirectory(join(scratch(t), "state"));
   state.key("audit.key", 32);

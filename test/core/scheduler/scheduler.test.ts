@@ -88,6 +88,16 @@ t.test("a slot that comes while the last run goes on is skipped, and the ledger 
   t.match(late, { isNew: false, id: second.id }, "what was skipped is not caught up by another tick");
 });
 
+t.test("a slot whose job doesn't build any more is refused with a record, not lost", async (t) => {
+  const installation = makeInstallation(t);
+  writeFileSync(join(installation.directory, "jobs", "quick.ts"), "export default (;");
+  const { scheduler, store } = (await installation.open()).runtime;
+  const { id, done } = await scheduler.submit(slotOf("quick", slot));
+  t.match(await done, { state: "refused", error: { code: "bundle_failed" } });
+  t.ok(store.auditEntries(1, 100).some(({ event }) => event.type === "run.refused" && event.runId === id));
+  await t.rejects(scheduler.submit(submission("quick", 1)), { code: "bundle_failed" }, "a submitter is told");
+});
+
 t.test("one slot is one run, whichever of two processes ticks first", async (t) => {
   const installation = makeInstallation(t);
   const [one, two] = [await installation.open(), await installation.open()];
