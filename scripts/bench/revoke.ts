@@ -21,7 +21,7 @@ export async function measureRevokeJwt(bench: Bench): Promise<number[]> {
   try {
     const { url: hold } = await prober.hear<{ url: string }>();
     const ours = await openBenchRuntime(bench, "revoke-jwt", {
-      executor: { warm: 1 },
+      executor: { warm: 2 },
       issuers: { partner: { kind: "jwt", audience, listen: "127.0.0.1:0" } },
       jobs: {
         held: {
@@ -58,7 +58,7 @@ export async function measureRevokePostgres(bench: Bench, adminUrl: string | und
     const url = adminUrl ?? server?.adminUrl ?? "";
     await seedSales(url);
     const ours = await openBenchRuntime(bench, "revoke-postgres", {
-      executor: { warm: 1 },
+      executor: { warm: 2 },
       issuers: { warehouse: { kind: "postgres", url: { env: "MAYFLY_PG_URL" } } },
       jobs: {
         held: {

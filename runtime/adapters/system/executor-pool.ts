@@ -16,8 +16,8 @@ const sampleEveryMs = 25;
 const warmingMax = 2;
 /** Refilling waits until no executor was taken or has ended for this long, ms: a trivial run takes less than that. */
 const quietMs = 20;
-/** Yet no longer than this, ms: under steady load there is no quiet moment. */
-const quietWaitMsMax = 60;
+/** Yet no longer than this, ms: under steady load there is no quiet moment. The first when nothing is ready any more. */
+const quietWaitMsMax = { empty: 60, stocked: 1_000 };
 
 export interface PoolOptions {
   files: ExecutorFiles;
@@ -57,7 +57,9 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
   let made = 0;
   let closed = false;
   let failuresInARow = 0;
-  let refilling: { timer: NodeJS.Timeout; dueMs: number } | undefined;
+  let refilling: { timer: NodeJS.Timeout; sinceMs: number } | undefined;
+  /** Executors that were taken and have not ended. */
+  let inUse = 0;
 
   const sampling = (sample: () => void) => {
     samples.add(sample);
@@ -127,8 +129,7 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
       inheritable,
       sampling,
     });
-    // Its run is being taken down now: that too goes first.
-    void executor.exited.then(() => refilling !== undefined && refillWhenQuiet());
+    failuresInARow = 0;
     return executor;
   }
 
@@ -138,12 +139,16 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
     for (let index = 0; index < Math.min(missing, warmingMax - shelf.warming); index += 1) void warm(shelf);
   }
 
+  // Making an executor holds this process up for some milliseconds, and a run's end (the revocation) must not wait for
+  // that: while another one is ready, refilling waits for the runs that go on.
   function refillWhenQuiet(): void {
     const nowMs = options.clock.monotonicMs();
-    const dueMs = refilling?.dueMs ?? nowMs + quietWaitMsMax;
+    const isEmpty = [...shelves.values()].some((shelf) => shelf.count > 0 && shelf.ready.length === 0);
+    const sinceMs = refilling?.sinceMs ?? nowMs;
+    const leftMs = sinceMs + (isEmpty ? quietWaitMsMax.empty : quietWaitMsMax.stocked) - nowMs;
     clearTimeout(refilling?.timer);
-    const timer = setTimeout(refillAll, Math.max(0, Math.min(quietMs, dueMs - nowMs)));
-    refilling = { timer: timer.unref(), dueMs };
+    const timer = setTimeout(refillAll, Math.max(0, inUse > 0 && !isEmpty ? leftMs : Math.min(quietMs, leftMs)));
+    refilling = { timer: timer.unref(), sinceMs };
   }
 
   function refillAll(): void {
@@ -155,7 +160,6 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
     shelf.warming += 1;
     try {
       const executor = await spawn(shelf.wanted);
-      failuresInARow = 0;
       const next = shelf.waiting.shift();
       if (next !== undefined) next(executor);
       else if (closed) await executor.kill(5_000);
@@ -181,6 +185,18 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
     });
   }
 
+  async function readyOne(wanted: ExecutorClass): Promise<ExecutorProcess> {
+    const shelf = shelves.get(shelfKey(wanted));
+    for (let executor = shelf?.ready.shift(); executor !== undefined; executor = shelf?.ready.shift()) {
+      if (isRunning(executor.pid, executor.startTicks)) return executor;
+    }
+    if (shelf !== undefined && shelf.warming > shelf.waiting.length) {
+      const executor = await new Promise<ExecutorProcess | undefined>((resolve) => shelf.waiting.push(resolve));
+      if (executor !== undefined) return executor;
+    }
+    return spawn(wanted);
+  }
+
   return {
     layers: () => sandbox.layers,
     warm: () => {
@@ -190,16 +206,14 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
     },
     async take(wanted) {
       if (closed) throw new MayflyError({ code: "executor_unavailable", message: "the executor pool is closed" });
-      const shelf = shelves.get(shelfKey(wanted));
-      if (shelf !== undefined) refillWhenQuiet();
-      for (let executor = shelf?.ready.shift(); executor !== undefined; executor = shelf?.ready.shift()) {
-        if (isRunning(executor.pid, executor.startTicks)) return executor;
-      }
-      if (shelf !== undefined && shelf.warming > shelf.waiting.length) {
-        const executor = await new Promise<ExecutorProcess | undefined>((resolve) => shelf.waiting.push(resolve));
-        if (executor !== undefined) return executor;
-      }
-      return spawn(wanted);
+      const executor = await readyOne(wanted);
+      inUse += 1;
+      void executor.exited.then(() => {
+        inUse -= 1;
+        if (refilling !== undefined) refillWhenQuiet(); // its run is being taken down now: that too goes first
+      });
+      if (shelves.has(shelfKey(wanted))) refillWhenQuiet();
+      return executor;
     },
     keepWarm(wanted, count) {
       const key = shelfKey(wanted);

@@ -18,6 +18,12 @@ import type { RunOrder, RunParts } from "./run.ts";
 /** SIGKILL takes 4 to 23 ms; a process in an uninterruptible read may take longer. */
 const killWaitMs = 5_000;
 
+/**
+ * A job that has said its last word only waits. Taking its process down keeps the kernel busy for some milliseconds,
+ * and on a small machine the revocation would wait behind it; so the lease goes first, for this long at most.
+ */
+const killHeldBackMsMax = 10;
+
 export interface TeardownParts {
   order: RunOrder;
   parts: RunParts;
@@ -51,6 +57,7 @@ export async function tearDown({
     return confirmation;
   };
   const lease = endLease(order, parts).then((confirmation) => say("lease", confirmation));
+  if (ending.state === "succeeded") await Promise.race([lease, pause(parts, killHeldBackMsMax)]);
   const isGone = await held.executor.kill(killWaitMs).catch(() => false);
   const process = say("process", isGone ? "confirmed" : "unconfirmed");
   const sockets = say("sockets", await confirm(client.close()));
@@ -62,6 +69,10 @@ export async function tearDown({
     outputs: Array.isArray(collected) ? collected : [],
     teardown: { isolate: process, process, directory, sockets, lease: await lease },
   };
+}
+
+function pause({ clock }: RunParts, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.setTimer(ms, resolve));
 }
 
 async function endLease({ id, spec }: RunOrder, { broker, onEvent }: RunParts): Promise<Confirmation> {
