@@ -74,7 +74,7 @@ export interface JobFiles {
   read(path: string): Promise<Uint8Array>;
   /** UTF-8; other bytes are an error. */
   readText(path: string): Promise<string>;
-  /** Makes or replaces a file. What lies in `/output` when the run ends is kept. The parent directory must exist. */
+  /** Makes or replaces a file. What lies in `/output` when the run succeeds is kept. Missing parents are made. */
   write(path: string, content: string | Uint8Array): Promise<void>;
   append(path: string, content: string | Uint8Array): Promise<void>;
   list(path: string): Promise<{ name: string; kind: "file" | "directory" | "other" }[]>;

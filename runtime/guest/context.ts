@@ -2,7 +2,7 @@
 // may do is decided outside.
 import type { AbortSignal } from "./abort.ts";
 import { writeFields } from "./console.ts";
-import { decodeUtf8, encodeUtf8 } from "./encoding.ts";
+import { decodeStrictUtf8, decodeUtf8, encodeUtf8 } from "./encoding.ts";
 import { fetch } from "./fetch.ts";
 import { type Answer, call } from "./mailbox.ts";
 
@@ -26,7 +26,7 @@ export function makeContext(parts: ContextParts): object {
     }),
     files: Object.freeze({
       read: async (path: string) => (await call("files.read", { path })).bytes,
-      readText: async (path: string) => decodeUtf8((await call("files.read", { path })).bytes),
+      readText,
       write: (path: string, content: string | Uint8Array) => write(path, content, "replace"),
       append: (path: string, content: string | Uint8Array) => write(path, content, "append"),
       list: (path: string) => value(call("files.list", { path })),
@@ -44,6 +44,15 @@ export function makeContext(parts: ContextParts): object {
     signal: parts.signal,
     run: Object.freeze({ id: parts.runId, job: parts.job }),
   });
+}
+
+async function readText(path: string): Promise<string> {
+  const { bytes } = await call("files.read", { path });
+  try {
+    return decodeStrictUtf8(bytes);
+  } catch {
+    throw new TypeError(`${path} is not UTF-8 text: read its bytes with files.read`);
+  }
 }
 
 async function write(path: string, content: string | Uint8Array, mode: "replace" | "append"): Promise<void> {

@@ -6,6 +6,7 @@ export { TextDecoder, TextEncoder };
 
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder();
+const strictDecoder = new TextDecoder("utf-8", { fatal: true });
 
 export function encodeUtf8(text: string): Uint8Array {
   return utf8Encoder.encode(text);
@@ -13,4 +14,9 @@ export function encodeUtf8(text: string): Uint8Array {
 
 export function decodeUtf8(bytes: Uint8Array): string {
   return utf8Decoder.decode(bytes);
+}
+
+/** @throws TypeError for bytes that are no UTF-8. */
+export function decodeStrictUtf8(bytes: Uint8Array): string {
+  return strictDecoder.decode(bytes);
 }

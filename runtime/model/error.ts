@@ -55,7 +55,6 @@ export const errorCodes = {
   store_corrupt: "runtime",
   issuer_unavailable: "runtime",
   issuer_port_taken: "runtime",
-  teardown_unconfirmed: "runtime",
   lost: "runtime",
   draining: "runtime",
   audit_invalid: "runtime",

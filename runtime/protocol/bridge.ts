@@ -84,9 +84,6 @@ export function decodeCall(header: { readonly [key: string]: unknown }): Decoded
   return { ok: true, call: { id, op, args: parsed.data } as Call };
 }
 
-/** Codes that a guest may meet from the bridge itself; capabilities add theirs. */
-export type BridgeErrorCode = "call_invalid" | "ended" | "internal" | "busy";
-
 export interface GuestError {
   code: string;
   message: string;

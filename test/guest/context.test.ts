@@ -44,7 +44,8 @@ const runs = await openRuns(
         await c.files.remove("/scratch");
         return { bytes: [...bytes], isBytes: bytes instanceof Uint8Array, text: await c.files.readText("/output/deep/a.txt"), stat: { ...stat, modifiedAtMs: Math.abs(stat.modifiedAtMs - Date.now()) < 60_000 },
           before: before.map((entry) => entry.name + " " + entry.kind), after: (await c.files.list("/")).length, gone: await c.files.stat("/scratch"),
-          wrong: await c.files.write("/x", 12).catch((e) => e.name), none: await c.files.read("/none").catch((e) => e.code) };
+          wrong: await c.files.write("/x", 12).catch((e) => e.name), none: await c.files.read("/none").catch((e) => e.code),
+          noText: await c.files.write("/latin", new Uint8Array([233])).then(() => c.files.readText("/latin")).catch((e) => e.name + ": " + e.message) };
       `,
     },
     large: {
@@ -123,6 +124,7 @@ t.test("files: written, appended, read, listed, removed; and what isn't there", 
     gone: null,
     wrong: "TypeError",
     none: "not_found",
+    noText: "TypeError: /latin is not UTF-8 text: read its bytes with files.read",
   });
   t.match(record.outputs, [{ path: "deep/a.txt", bytes: 3 }]);
   t.equal((await runs.run("large")).result, true, "three megabytes come back as they were");

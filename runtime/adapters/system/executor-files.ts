@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type BuildOptions, build } from "esbuild";
+import { escapeLine, MayflyError } from "../../model/error.ts";
 
 /** Absolute paths. */
 export interface ExecutorFiles {
@@ -47,8 +48,19 @@ async function keepCodeCache(addon: string, guest: string, maker: string): Promi
   const path = guest.replace(/js$/, `${made}.${process.versions.v8}.${process.arch}.cache`);
   if (existsSync(path)) return path;
   const unfinished = `${path}.${process.pid}`;
-  // It ends itself by SIGKILL: what counts is the file.
-  await promisify(execFile)(process.execPath, [maker, addon, guest, unfinished], { env: {} }).catch(() => undefined);
+  // It ends itself by SIGKILL, which counts as an error here: what counts is the file.
+  const ended = await promisify(execFile)(process.execPath, [maker, addon, guest, unfinished], { env: {} }).catch(
+    (error: { stderr?: string }) => error,
+  );
+  if (!existsSync(unfinished)) {
+    throw new MayflyError({
+      code: "executor_unavailable",
+      message: "isolated-vm could not be loaded to prepare the guest's globals",
+      found: escapeLine((ended.stderr ?? "").trim(), 600),
+      needed: "isolated-vm with a prebuilt addon for this Node",
+      next: "npm ci, and run through `npx mayfly`, which brings its own Node",
+    });
+  }
   renameSync(unfinished, path);
   return path;
 }

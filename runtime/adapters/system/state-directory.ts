@@ -24,6 +24,8 @@ export interface StateDirectory {
   /** A subdirectory, made if need be. */
   directory(name: string): string;
   keysFile(name: string): string;
+  /** Where the collected files of a run are. */
+  outputDirectory(runId: string): string;
   /** A key of that many bytes: read, or made at the first call of the installation. */
   key(name: string, bytes: number): Uint8Array;
   /**
@@ -54,6 +56,7 @@ export function openStateDirectory(path: string): StateDirectory {
     ledger: join(path, "ledger.db"),
     socket: join(path, "mayfly.sock"),
     directory,
+    outputDirectory: (runId) => join(path, "outputs", runId),
     keysFile: (name) => join(directory("keys"), name),
     key: (name, bytes) => readOrMakeKey(join(directory("keys"), name), () => randomBytes(bytes)),
     requireInstallation: (installation) => {

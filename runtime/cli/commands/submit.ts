@@ -2,7 +2,6 @@
 
 import { makeControlClient } from "../../adapters/system/control-client.ts";
 import { openStateDirectory } from "../../adapters/system/state-directory.ts";
-import { openLedger } from "../../compose.ts";
 import { MayflyError } from "../../model/error.ts";
 import { exitCodeOfRun } from "../../model/exit-code.ts";
 import { type ConfigOption, jobOf, loadConfig } from "../config.ts";
@@ -36,9 +35,7 @@ export async function submit(job: string, options: SubmitOptions): Promise<void>
       progress(event);
       continue;
     }
-    const { archive, store } = openLedger(config);
-    await store.close();
-    await printRecord(event.record, options, archive.outputDirectory(id));
+    await printRecord(event.record, options, state.outputDirectory(id));
     process.exitCode = exitCodeOfRun(event.record);
     return;
   }

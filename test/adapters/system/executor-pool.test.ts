@@ -1,7 +1,7 @@
 // Executors one by one, from the pool to their end: who gets which, what happens to those that die early, never become
 // ready or are never asked for, and what an executor does when its supervisor does nothing.
 import { spawn } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import tmp from "tmp";
@@ -153,6 +153,25 @@ t.test("a sandbox that is preferred and isn't there: the job runs, and the layer
     await executor.kill(5_000);
   }),
 );
+
+t.test("a wall that falls once, as on a machine that is too busy, is raised again and not given up", async (t) => {
+  const bin = join(directory, "once");
+  const once = `#!/bin/sh\n[ -e "$0.tried" ] || { : > "$0.tried"; exit 1; }\nPATH="${process.env.PATH}" exec bwrap "$@"\n`;
+  mkdirSync(bin);
+  writeFileSync(join(bin, "bwrap"), once, { mode: 0o755 });
+  await withPool(t, { path: `${bin}:${process.env.PATH ?? ""}` }, async (pool, warnings) => {
+    const isWhole = () => pool.layers().every(({ name, armed }) => name !== "mount-tree" || armed);
+    if (!(process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, "bwrap")))) {
+      t.pass("not tried: bubblewrap is not installed");
+      return;
+    }
+    const executor = await pool.take(wanted);
+    t.ok(existsSync(join(bin, "bwrap.tried")), "the first try failed");
+    t.ok(isWhole(), "bubblewrap still stands around executors");
+    t.same(warnings, []);
+    await executor.kill(5_000);
+  });
+});
 
 t.test("an executor that never becomes ready: its own words, and nothing left of it", (t) =>
   withPool(t, { files: withScript("process.stderr.write('\\u001b[31mbroken\\n'); process.exit(3);") }, async (pool) => {
