@@ -9,6 +9,7 @@ import { makeBundler } from "./adapters/system/esbuild-bundler.ts";
 import { prepareExecutorFiles } from "./adapters/system/executor-files.ts";
 import { makeExecutorPool, type SandboxedPool } from "./adapters/system/executor-pool.ts";
 import { makeFileTrees } from "./adapters/system/file-tree.ts";
+import { ignoredEnvironment } from "./adapters/system/ignored-environment.ts";
 import { killOrphans } from "./adapters/system/orphans.ts";
 import { isAlive, killLeftBehind, thisProcess } from "./adapters/system/process-identity.ts";
 import { systemRandom } from "./adapters/system/random.ts";
@@ -65,6 +66,8 @@ export interface World {
   guestTime?: RunParts["guestTime"];
   /** In the place of esbuild. */
   bundle?: (job: JobSpec) => Promise<Bundle>;
+  /** In the place of executors of its own: another runtime's, which closes it. */
+  pool?: SandboxedPool;
 }
 
 export interface Runtime {
@@ -107,23 +110,14 @@ export function openLedger(config: Config): {
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   requireVersions();
   const { config, world = {}, env = process.env } = options;
+  const ignored = ignoredEnvironment(env);
+  if (ignored !== undefined) options.onWarning(ignored);
   const { store, state, seals, archive } = openLedger(config);
   const owner = thisProcess(options.role, systemClock, systemRandom);
   try {
     const isFirst = await store.register(owner, isAlive);
     if (!isFirst) throw alreadyStarted(store.owners().find((other) => other.role === "start" && isAlive(other)));
-    const files = await prepareExecutorFiles(state.directory("cache"));
-    const cgroups = findCgroups(store.installation);
-    if ("cgroups" in cgroups) cgroups.cgroups.sweep();
-    const pool = makeExecutorPool({
-      files,
-      cgroups,
-      clock: systemClock,
-      path: env.PATH ?? "",
-      osSandbox: config.executor.osSandbox ?? options.osSandbox,
-      owner: owner.id,
-      onWarning: options.onWarning,
-    });
+    const pool = world.pool ?? (await openPool({ ...options, env }, store.installation, state, owner.id));
     const jobs = new Map(Object.entries(config.jobs).filter(([name]) => options.jobs?.includes(name) ?? true));
     const issuers = makeIssuers({ ...options, env }, store, state);
     const bundler = makeBundler({ directory: config.directory, stateDirectory: config.stateDirectory });
@@ -180,7 +174,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       issuer: issuers.get,
       bundle,
       async close() {
-        await Promise.all([pool.close(), issuers.close(), bundler.close()]);
+        await Promise.all([world.pool === undefined && pool.close(), issuers.close(), bundler.close()]);
         await store.unregister(owner.id);
         await store.close();
       },
@@ -190,6 +184,26 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     await store.close();
     throw error;
   }
+}
+
+async function openPool(
+  { config, env, osSandbox, onWarning }: RuntimeOptions & Pick<Required<RuntimeOptions>, "env">,
+  installation: string,
+  state: StateDirectory,
+  owner: string,
+): Promise<SandboxedPool> {
+  const files = await prepareExecutorFiles(state.directory("cache"));
+  const cgroups = findCgroups(installation);
+  if ("cgroups" in cgroups) cgroups.cgroups.sweep();
+  return makeExecutorPool({
+    files,
+    cgroups,
+    clock: systemClock,
+    path: env.PATH ?? "",
+    osSandbox: config.executor.osSandbox ?? osSandbox,
+    owner,
+    onWarning,
+  });
 }
 
 // A process that serves keeps executors ready; one that runs a single job starts one now, and none after it.

@@ -7,6 +7,8 @@ import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import tmp from "tmp";
 import type { Layer } from "../runtime/model/run.ts";
+import { measureEgress } from "./bench/egress.ts";
+import { measureLayers } from "./bench/layers.ts";
 import { measureMemory } from "./bench/memory.ts";
 import { measureRates } from "./bench/rate.ts";
 import { type Findings, keysOf, machineLine, machineOf, rowsOf, tableOf } from "./bench/report.ts";
@@ -17,11 +19,13 @@ import { type Bench, openBenchRuntime } from "./bench/world.ts";
 
 const help = `What Mayfly costs, beside other ways to run a job on this machine.
 
-  npm run bench -- [--json <file>] [--quick] [--only a,b,c,d] [--seed <number>]
+  npm run bench -- [--json <file>] [--quick] [--only a,b,c,d,e,f] [--seed <number>]
 
   a  warm start to result, beside a raw isolate, a fork, a worker     c  end of a run to the first refusal of its
   b  jobs a second, beside executors that are only spawned               credential: JWT, PostgreSQL
                                                                       d  memory
+  e  what egress adds to a request, and to the memory of a large body
+  f  what each layer around an executor adds to its start
   --json   also writes one object, with all figures
   --quick  a few of each: a try-out, not a measurement
   --seed   of the order in which the kinds take turns (default 1)
@@ -30,7 +34,7 @@ PostgreSQL is the server of MAYFLY_PG_URL, else one that is started for it. Take
 alone meanwhile.
 `;
 
-const parts = ["a", "b", "c", "d"] as const;
+const parts = ["a", "b", "c", "d", "e", "f"] as const;
 type Part = (typeof parts)[number];
 
 /** Measures the parts one after another. @param postgresUrl a server; else one is started. */
@@ -43,6 +47,8 @@ export async function measure(bench: Bench, only: readonly Part[], postgresUrl: 
     findings.revokePostgres = await measureRevokePostgres(bench, postgresUrl);
   }
   if (only.includes("d")) findings.memory = await measureMemory(bench);
+  if (only.includes("e")) findings.egress = await measureEgress(bench);
+  if (only.includes("f")) findings.layers = await measureLayers(bench);
   return findings;
 }
 

@@ -253,8 +253,8 @@ t.test("a database issuer with the delivery that goes without saying", async (t)
 });
 
 t.test("limits above what the supervisor's buffers are made for", async (t) => {
-  t.ok(jobOf({ limits: { responseBody: "14MiB", wall: "24h" } }));
-  t.match(only(config({ limits: { responseBody: "15MiB" } })), /at most 14MiB/);
+  t.ok(jobOf({ limits: { responseBody: "1024GiB", wall: "24h" } }));
+  t.match(only(config({ limits: { responseBody: "1025GiB" } })), /at most 1024GiB/);
   t.match(only(config({ limits: { wall: "25h" } })), /at most 1d/);
   t.match(only(config({ limits: { calls: limitCeilings.calls + 1 } })), /1 to 100000000/);
   t.match(only(config({ files: { quota: { entries: 1_000_001 } } })), /1 to 1000000/);

@@ -67,7 +67,7 @@ const wires = "node:(?:net|tls|http|https|http2|dgram|dns|quic|inspector)";
 const modules: readonly { module: RegExp; places: readonly RegExp[]; instead: string }[] = [
   {
     module: new RegExp(`^(?:node:(?:fs|child_process|cluster|worker_threads)|${wires})(?:/.*)?$`),
-    places: [adapters, /^runtime\/executor\/(?:main|code-cache)\.ts$/, /^runtime\/testkit\//, outside],
+    places: [adapters, /^runtime\/executor\/(?:main|code-cache|attacker)\.ts$/, /^runtime\/testkit\//, outside],
     instead: "write or extend a port, and its adapter in runtime/adapters",
   },
   {
@@ -93,7 +93,7 @@ const modules: readonly { module: RegExp; places: readonly RegExp[]; instead: st
   { module: /^node:process$/, places: [outside], instead: "take what you need of it as an argument" },
   {
     module: /^node:(?:vm|v8)$/,
-    places: [outside],
+    places: [/^runtime\/adapters\/system\/buffer-collector\.ts$/, outside], // it takes V8's collector, and evaluates "gc"
     instead: "nothing of a job is evaluated or deserialised on the host",
   },
 ];
@@ -119,7 +119,7 @@ const tokens: readonly { row: string; places: readonly RegExp[]; instead: string
   })),
   {
     row: "process . env",
-    places: [/^runtime\/(?:cli\/|compose\.ts$)/, outside],
+    places: [/^runtime\/(?:cli\/|compose\.ts$|executor\/attacker\.ts$)/, outside],
     instead: "read it in compose.ts or cli/, and hand the value in",
   },
   { row: "Math . random", places: [/^jobs\//], instead: "take ports/random.ts as an argument" },

@@ -35,7 +35,10 @@ withInput(command("run", "run one job here and now, with the whole life of a run
   .action(async (job, options) => (await import("./commands/run.ts")).run(job, options));
 
 command("start", "serve schedules and submissions until SIGTERM (drains) or SIGINT twice (kills)")
-  .option("--allow-missing-sandbox", "serve although a layer of the operating system's sandbox is missing")
+  .option(
+    "--allow-missing-sandbox",
+    "serve although a layer of the operating system's sandbox is missing; one that is broken is never waived",
+  )
   .action(async (options) => (await import("./commands/start.ts")).start(options));
 
 withInput(command("submit", "hand a run to the running `mayfly start`").argument("<job>"))
@@ -73,8 +76,13 @@ audit
   .option("--json", "one JSON object a line")
   .action(async (options) => (await import("./commands/audit.ts")).list(options));
 
-command("doctor", "try every layer and limit on this machine and say which are armed")
+command("doctor", "look at every layer and try every limit on this machine, and say which are armed")
+  .option("--attack", "run all of our own attacks against this installation, and say of each whether the defence held")
   .option("--json", "as JSON")
+  .addHelpText(
+    "after",
+    "\nExit codes: 0 everything held, 2 a required layer isn't armed, 6 a defence broke, 130 interrupted",
+  )
   .action(async (options) => (await import("./commands/doctor.ts")).doctor(options));
 
 command("check", "check config and jobs without running them")

@@ -1,7 +1,7 @@
 // How the command line speaks: progress and summaries on stderr, results on stdout.
 import colors from "picocolors";
 import { type ExitCode, errorCodes, exitCodes, MayflyError, messageOf } from "../model/error.ts";
-import type { RunRecord } from "../model/run.ts";
+import type { Denial, RunRecord } from "../model/run.ts";
 import type { RunEvent } from "../model/run-event.ts";
 import { toErrorAnswer } from "../protocol/control.ts";
 
@@ -62,7 +62,7 @@ function describeEvent(event: RunEvent): string | undefined {
     case "lease":
       return `${event.issuer}: ${event.state}${event.detail === "" ? "" : ` (${event.detail})`}`;
     case "denied":
-      return colors.yellow(`${event.denial.capability}: ${event.denial.message} [${event.denial.code}]`);
+      return colors.yellow(denialText(event.denial));
     case "result":
       return event.state;
     case "teardown":
@@ -112,4 +112,9 @@ export function table(rows: readonly (readonly string[])[]): string {
       row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join("  "),
     )
     .join("\n");
+}
+
+function denialText({ capability, message, code, remedy }: Denial): string {
+  const help = remedy === undefined ? "" : `; to allow it, write ${remedy}`;
+  return `${capability}: ${message} [${code}]${help}`;
 }

@@ -23,7 +23,20 @@ const [addon = "", guestScript = "", codeCache = "", memoryBytes = "0", nobody =
 const files = { guestScript: readFileSync(guestScript, "utf8"), codeCache: readFileSync(codeCache) };
 const isolatedVm = loadIsolatedVm(addon);
 becomeNobody(Number(nobody));
-const pipe = new Socket({ fd: PIPE_FD, readable: true, writable: true });
+const decoder = new FrameDecoder();
+// One buffer for all that is read: 64 KiB of garbage a read would count as the job's memory until it is collected.
+const pipe = new Socket({
+  fd: PIPE_FD,
+  readable: true,
+  writable: true,
+  onread: {
+    buffer: new Uint8Array(65_536),
+    callback: (count: number, buffer: Uint8Array) => {
+      for (const frame of decoder.push(buffer.subarray(0, count))) onFrame(frame);
+      return true;
+    },
+  },
+});
 const timers = new Map<string, NodeJS.Timeout>();
 let deadlineAt = Number.POSITIVE_INFINITY;
 let resultBytesMax = 0;
@@ -126,7 +139,7 @@ function setTimer(text: string): void {
   timers.set(id, setTimeout(fire, Number(delayMs)));
 }
 
-function enter(kind: "start" | "reply" | "timer" | "signal", json: string, body?: Uint8Array): void {
+function enter(kind: "start" | "reply" | "stream" | "timer" | "signal", json: string, body?: Uint8Array): void {
   report(guest.dispatch(kind, json, body, timeLeftMs()));
 }
 
@@ -163,6 +176,7 @@ function onFrame(frame: Frame): void {
   const { header, body } = frame;
   if (header.type === "launch") launch(header as unknown as LaunchHeader, body);
   else if (header.type === "reply") enter("reply", JSON.stringify(header), body);
+  else if (header.type === "piece" || header.type === "pull") enter("stream", JSON.stringify(header), body);
   else if (header.type === "signal") enter("signal", String(header.reason));
 }
 
@@ -179,8 +193,5 @@ function rehearse(): void {
 dropPowers();
 endWithSupervisor(pipe);
 rehearse();
-const decoder = new FrameDecoder();
-pipe.on("data", (chunk: Buffer) => {
-  for (const frame of decoder.push(chunk)) onFrame(frame);
-});
+pipe.resume();
 send({ type: "ready", v8: process.versions.v8, node: process.versions.node });

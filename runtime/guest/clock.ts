@@ -1,25 +1,66 @@
-// The guest's time. Real time is V8's own. In the test kit time stands still until the host moves it: `Date` is then
-// replaced by one that asks `clock`.
+// The guest's time, in steps of a millisecond: V8's `Date` has no finer ones, its `Temporal.Now` has (a microsecond was
+// seen), and a fine clock is what timing attacks are made of. In the test kit time stands still until the host moves it:
+// `Date` is then replaced by one that asks `clock`, which `Temporal.Now` asks always.
 
 let hostNowMs: number | undefined;
+const RealDate = Date;
+const realNow = Date.now;
 
 export const clock = {
   moveTo(nowMs: number): void {
     hostNowMs = nowMs;
   },
+  /** Whole milliseconds since the epoch. */
+  nowMs(): number {
+    return hostNowMs ?? realNow();
+  },
 };
 
 export function installClock(nowMs: number): void {
   clock.moveTo(nowMs);
-  const RealDate = Date;
-  const now = () => hostNowMs ?? RealDate.now();
   const HostDate = new Proxy(RealDate, {
     construct(target, args, newTarget) {
-      return Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget);
+      return Reflect.construct(target, args.length === 0 ? [clock.nowMs()] : args, newTarget);
     },
-    apply: () => new RealDate(now()).toString(),
+    apply: () => new RealDate(clock.nowMs()).toString(),
   });
-  Object.defineProperty(RealDate, "now", { value: now, writable: true, configurable: true });
+  Object.defineProperty(RealDate, "now", { value: () => clock.nowMs(), writable: true, configurable: true });
   Object.defineProperty(RealDate.prototype, "constructor", { value: HostDate, writable: true, configurable: true });
   Object.defineProperty(globalThis, "Date", { value: HostDate, writable: true, configurable: true });
+}
+
+/** Where V8 has Temporal: the functions of `Temporal.Now` give way to such as ask `clock`; V8's own are then gone. */
+export function installCoarseTemporal(): void {
+  const { Temporal } = globalThis as { Temporal?: TemporalNamespace };
+  if (Temporal === undefined) return;
+  const { Instant, Now } = Temporal;
+  const { timeZoneId } = Now;
+  const fromEpochMilliseconds = Instant.fromEpochMilliseconds.bind(Instant);
+  const instant = () => fromEpochMilliseconds(clock.nowMs());
+  const zoned = (zone: unknown = timeZoneId()) => instant().toZonedDateTimeISO(zone);
+  const coarse = {
+    instant,
+    zonedDateTimeISO: (zone?: unknown) => zoned(zone),
+    plainDateTimeISO: (zone?: unknown) => zoned(zone).toPlainDateTime(),
+    plainDateISO: (zone?: unknown) => zoned(zone).toPlainDate(),
+    plainTimeISO: (zone?: unknown) => zoned(zone).toPlainTime(),
+  };
+  // Whatever else tells the time in there, in this V8 or the next, goes.
+  for (const name of Object.getOwnPropertyNames(Now)) if (name !== "timeZoneId") Reflect.deleteProperty(Now, name);
+  for (const [name, value] of Object.entries(coarse))
+    Object.defineProperty(Now, name, { value, writable: true, configurable: true });
+}
+
+/** What is used of it: TypeScript's library doesn't know it yet. */
+interface TemporalNamespace {
+  Now: { timeZoneId(): string };
+  Instant: {
+    fromEpochMilliseconds(ms: number): {
+      toZonedDateTimeISO(zone: unknown): {
+        toPlainDateTime(): unknown;
+        toPlainDate(): unknown;
+        toPlainTime(): unknown;
+      };
+    };
+  };
 }

@@ -53,6 +53,7 @@ export class MayflyGuestError extends NativeError {
 let host: HostFunction = () => undefined;
 let nextId = 1;
 const waiting = new Map<number, Waiting>();
+const streams = new Map<number, { stream: Stream; calledAt: Error }>();
 
 export function connect(hostFunction: HostFunction): void {
   host = hostFunction;
@@ -80,10 +81,25 @@ export function call(
 }
 
 /** Says something that has no answer. */
-export function post(op: OperationName, args: object): void {
+export function post(op: OperationName, args: object, bytes?: Uint8Array): void {
   const id = nextId;
   nextId += 1;
-  host("call", callText(id, op, args), "");
+  host("call", callText(id, op, args), bytes === undefined ? "" : bytesToString(bytes));
+}
+
+/** What streams beside a call and its answer: pieces of a response, and the host's word that it wants one of the request. */
+export interface Stream {
+  piece(bytes: Uint8Array, last: boolean, error: Error | undefined): void;
+  pull(seq: number, again: boolean): void;
+}
+
+/** For the call that was made last, before anything of its stream can have come; until `deafen`. */
+export function listen(callId: number, stream: Stream): void {
+  apply(mapSet, streams, [callId, { stream, calledAt: new NativeError() }]);
+}
+
+export function deafen(callId: number): void {
+  apply(mapDelete, streams, [callId]);
 }
 
 // A `toJSON` that the job has put on Object.prototype must not speak in the place of the call. What lies deeper is the
@@ -91,6 +107,33 @@ export function post(op: OperationName, args: object): void {
 function callText(id: number, op: OperationName, args: object): string {
   defineProperty(args, "toJSON", { __proto__: null, value: undefined } as PropertyDescriptor);
   return stringify({ __proto__: null, type: "call", id, op, args });
+}
+
+interface StreamFrame {
+  type: "piece" | "pull";
+  id: number;
+  last?: true;
+  error?: GuestError;
+  seq: number;
+  again: boolean;
+}
+
+/** Called by the executor with a piece, or with the wish for one. */
+export function streamed(json: string, body: ArrayBuffer | undefined): void {
+  const frame = parse(json) as StreamFrame;
+  const listener = apply(mapGet, streams, [frame.id]) as { stream: Stream; calledAt: Error } | undefined;
+  if (listener === undefined) return;
+  if (frame.type === "pull") {
+    listener.stream.pull(frame.seq, frame.again);
+    return;
+  }
+  const error = frame.error === undefined ? undefined : new MayflyGuestError(frame.error, listener.calledAt);
+  if (frame.last || error !== undefined) apply(mapDelete, streams, [frame.id]);
+  listener.stream.piece(
+    body === undefined ? new NativeUint8Array(0) : new NativeUint8Array(body),
+    frame.last === true,
+    error,
+  );
 }
 
 interface Reply {

@@ -4,6 +4,7 @@
 //   register  the bundle hands over its job (through a global that is gone before the job runs)
 //   start     runs the job; its promise's fate goes up as `done` or `failed`
 //   reply, timer, signal   answers of the host, timers that are due, the end that draws near
+//   stream    a piece of a response, or the wish for one of a request
 import type { LaunchHeader } from "../protocol/channel.ts";
 import { AbortController } from "./abort.ts";
 import { clock, installClock } from "./clock.ts";
@@ -11,11 +12,15 @@ import { installConsole } from "./console.ts";
 import { makeContext } from "./context.ts";
 import { describeThrown } from "./errors.ts";
 import { installGlobals } from "./globals.ts";
-import { connect, type HostFunction, settle, tell } from "./mailbox.ts";
+import { connect, type HostFunction, settle, streamed, tell } from "./mailbox.ts";
 import { resultToJson } from "./result.ts";
 import { fireTimer, useHostTimers } from "./timers.ts";
 
-export type Dispatch = (kind: "start" | "reply" | "timer" | "signal", json: string, body?: ArrayBuffer) => void;
+export type Dispatch = (
+  kind: "start" | "reply" | "stream" | "timer" | "signal",
+  json: string,
+  body?: ArrayBuffer,
+) => void;
 
 interface RegisteredJob {
   kind: "mayfly.job";
@@ -42,7 +47,8 @@ export default function boot(host: HostFunction): Dispatch {
       const reply = parse(json) as { nowMs?: number };
       if (reply.nowMs !== undefined) clock.moveTo(reply.nowMs);
       settle(json, body);
-    } else if (kind === "timer") fireTimer(Number(json));
+    } else if (kind === "stream") streamed(json, body);
+    else if (kind === "timer") fireTimer(Number(json));
     else if (kind === "signal") ending.abort(new Error(json));
     else start(parse(json) as LaunchHeader);
   };

@@ -49,7 +49,8 @@ export function fireTimer(id: number): void {
 
 function add(callback: unknown, delayMs: number, repeatMs: number | undefined, args: unknown[]): number {
   if (typeof callback !== "function") throw new TypeError("a timer needs a function: code as text is not evaluated");
-  if (timers.size >= timersMax) throw new RangeError(`more than ${timersMax} timers at once`);
+  if (timers.size >= timersMax)
+    throw Object.assign(new RangeError(`more than ${timersMax} timers at once: clear some first`), { code: "timers" });
   const id = nextId;
   nextId += 1;
   timers.set(id, { callback: callback as Callback, args, repeatMs });

@@ -12,6 +12,9 @@ export interface AuditEvent {
   /** What it was about, escaped and cut: a URL without its query, a path in the run's own tree, an issuer's name. */
   target?: string;
   detail?: string;
+  /** Of a denial: the grant that came nearest, and what to write into the config to allow it. */
+  nearest?: string;
+  remedy?: string;
 }
 
 export type AuditType =

@@ -58,6 +58,7 @@ export const errorCodes = {
   lost: "runtime",
   draining: "runtime",
   audit_invalid: "runtime",
+  defence_broken: "runtime",
   internal: "runtime",
 } as const satisfies Record<string, Fault>;
 

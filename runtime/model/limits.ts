@@ -8,7 +8,7 @@ export interface Limits {
   cpuMs: number;
   /** Memory that the job may add, on and off the heap, bytes. Process RSS watched by the supervisor; cgroup and RLIMIT_DATA behind it. */
   memoryBytes: number;
-  /** All log text of the run, bytes. The rest is dropped behind a marker; a flood ends the run. */
+  /** All log text of the run, bytes; a line counts 64 at least. The rest is dropped behind a marker; a flood ends the run. */
   logBytes: number;
   /** The result as JSON, bytes. */
   resultBytes: number;
@@ -45,7 +45,7 @@ export const defaultLimits: Limits = {
   calls: 100_000, // a call costs the supervisor about 50 µs: five seconds of its time at the most
 };
 
-/** No config may go above these: they are what the supervisor's own buffers are sized for. */
+/** No config may go above these: beyond them lies a slip of the hand, or what the supervisor's buffers are sized for. */
 export const limitCeilings: Limits = {
   wallMs: 24 * 3_600_000,
   cpuMs: 24 * 3_600_000,
@@ -55,8 +55,8 @@ export const limitCeilings: Limits = {
   requests: 1_000_000,
   requestsAtOnce: 256,
   requestMs: 3_600_000,
-  requestBodyBytes: 14 * MiB, // one frame of the executor's pipe
-  responseBodyBytes: 14 * MiB, // one frame of the executor's pipe
+  requestBodyBytes: 1_048_576 * MiB, // 1 TiB: bodies stream, and cost time rather than memory
+  responseBodyBytes: 1_048_576 * MiB,
   responseHeaderBytes: 65_536,
   calls: 100_000_000,
 };

@@ -36,6 +36,10 @@ export interface Denial {
   message: string;
   /** What was asked for, escaped and cut. */
   target: string;
+  /** The grant that came nearest. */
+  nearest?: string;
+  /** What to write into the job's config to allow it. */
+  remedy?: string;
 }
 
 export interface Output {

@@ -31,6 +31,10 @@ export interface ExecutorProcess {
   readonly startTicks: number;
   readonly layers: readonly Layer[];
   send(frame: Frame): void;
+  /** Resolves when little of what was sent still waits to be read, or the process has ended. */
+  drained(): Promise<void>;
+  /** False: its frames wait in its pipe, and it with them once that is full. */
+  listen(wanted: boolean): void;
   /** One listener; frames that came earlier are kept for it. */
   onFrame(listener: (frame: Frame) => void): void;
   /** Bytes on the pipe that are no frame. The process is to be killed. */

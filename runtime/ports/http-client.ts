@@ -14,10 +14,19 @@ export interface Exchange {
   statusText: string;
   /** Names in lower case, in the order received; content-encoding and content-length are gone when the body was inflated. */
   headers: readonly (readonly [string, string])[];
-  body: Uint8Array;
-  /** Bytes of the body as they came over the wire. */
-  wireBytes: number;
+  /**
+   * Taken once. The server is asked for more as it is taken, so that a body of any size needs little memory. Rejects with
+   * ExchangeFailure; left before its end, it ends the connection.
+   */
+  body: AsyncIterable<Uint8Array>;
+  /** Bytes of the body that have come over the wire until now. */
+  wireBytes(): number;
 }
+
+/** A request's body: whole, or as it comes. */
+export type RequestBody =
+  | Uint8Array
+  | { /** null: not known. */ bytes: number | null; pieces: AsyncIterable<Uint8Array> };
 
 /** Why an exchange failed, in words that name no address and no errno (NET-38). */
 export type ExchangeFailureCode =
@@ -40,10 +49,13 @@ export class ExchangeFailure extends Error {
 
 /** Connections of one run: nothing of them outlives `close`. */
 export interface HttpClient {
-  /** Dials `target.address` and nothing else. Rejects with ExchangeFailure. */
+  /**
+   * Dials `target.address` and nothing else. Resolves with the header fields, while the body is still to come. Rejects with
+   * ExchangeFailure, or with what the pieces of `body` rejected with.
+   */
   exchange(
     target: CheckedTarget,
-    body: Uint8Array | null,
+    body: RequestBody | null,
     limits: ExchangeLimits,
     signal: AbortSignal,
   ): Promise<Exchange>;
@@ -52,3 +64,15 @@ export interface HttpClient {
 }
 
 export type OpenHttpClient = () => HttpClient;
+
+/** A body that is there already. */
+export async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
+  if (bytes.length > 0) yield bytes;
+}
+
+/** All of a body that is known to be small. */
+export async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body) pieces.push(piece);
+  return pieces.length === 1 ? (pieces[0] as Uint8Array) : new Uint8Array(Buffer.concat(pieces));
+}

@@ -40,6 +40,11 @@ export interface Store {
   readonly installation: string;
   commit(changes: readonly Change[]): Promise<void>;
   /**
+   * Puts a decision on a guest's call into the audit chain. When it resolves, the entry outlives this process; a power cut
+   * it outlives once the next commit has resolved, whoever's. So a guest can't make the disk sync, which others wait for.
+   */
+  note(event: AuditEvent): Promise<void>;
+  /**
    * Makes the run durable, unless its job has one with the same key or slot already. `changes` go with it.
    * @param uniqueKey idempotency key or slot; null for none.
    */

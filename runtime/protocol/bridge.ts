@@ -7,9 +7,11 @@
 //   files.stat         path                                          –          {kind, bytes, modifiedAtMs} or null    –
 //   files.mkdir        path                                          –          –                                      –
 //   files.remove       path                                          –          –                                      –
-//   http.request       url, method, headers, redirect, hasBody       body       {status, statusText, headers, url,     body
-//                                                                                redirected}
-//   http.abort         call                                          –          –                                      –
+//   http.request       url, method, headers, redirect, body,         the body   {status, statusText, headers, url,     –
+//                      bodyBytes                                     if inline   redirected}
+//   http.piece         call, seq, last                               a piece    no answer
+//   http.credit        call, bytes                                   –          no answer
+//   http.abort         call                                          –          no answer
 //   credential.fetch   –                                             –          {value, expiresAt}                     –
 //   credential.query   sql, params                                   –          –                                      {columns, rows} as JSON
 //   log.write          level, text                                   –          no answer                              –
@@ -18,7 +20,15 @@
 //
 // A call is {id, op, args} and bytes; its answer is {id, ok: true, value} and bytes, or {id, ok: false, error: {code, message}}.
 // What comes up is hostile until `decodeCall` has returned it.
+//
+// Bodies stream with back-pressure, and neither side sends what the other has no room for:
+//   down  the answer to http.request has no body. Its bytes follow as `piece` frames (channel.ts), `windowBytes` of them at
+//         most until the guest gives credit for what it has consumed.
+//   up    a body that is not inline is sent one `http.piece` for each `pull` frame, none without.
 import { z } from "zod";
+import { escapeLine } from "../model/error.ts";
+
+export { inlineBodyBytesMax, pieceBytesMax, windowBytes } from "./sizes.ts";
 
 /** Longest path that a guest may name, UTF-16 units: Linux's PATH_MAX. */
 export const pathCharsMax = 4_096;
@@ -33,7 +43,11 @@ export const logCharsMax = 65_536;
 /** Parameters of one query. */
 export const queryParamsMax = 256;
 
+/** What is said of an argument that is refused: it goes into the run's record and the audit. */
+const refusalCharsMax = 300;
+
 const path = z.string().max(pathCharsMax);
+const callId = z.int().min(1);
 const timer = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 
 const operations = {
@@ -48,9 +62,14 @@ const operations = {
     method: z.string().max(32),
     headers: z.array(z.tuple([z.string().max(256), z.string().max(16_384)])).max(headerFieldsMax),
     redirect: z.enum(["follow", "manual", "error"]),
-    hasBody: z.boolean(),
+    /** `again`: streamed, and the guest can begin anew, for a redirect that repeats it. */
+    body: z.enum(["none", "inline", "stream", "again"]),
+    /** Its whole length, when the guest knows it: becomes Content-Length. */
+    bodyBytes: z.int().min(0).max(Number.MAX_SAFE_INTEGER).nullable(),
   }),
-  "http.abort": z.strictObject({ call: z.int().min(1) }),
+  "http.piece": z.strictObject({ call: callId, seq: z.int().min(1), last: z.boolean() }),
+  "http.credit": z.strictObject({ call: callId, bytes: z.int().min(1).max(Number.MAX_SAFE_INTEGER) }),
+  "http.abort": z.strictObject({ call: callId }),
   "credential.fetch": z.strictObject({}),
   "credential.query": z.strictObject({
     sql: z.string().min(1).max(sqlCharsMax),
@@ -79,7 +98,9 @@ export function decodeCall(header: { readonly [key: string]: unknown }): Decoded
   const parsed = operations[op as OperationName].safeParse(args);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    return { ok: false, id, message: `${op}: ${issue?.path.join(".") || "arguments"}: ${issue?.message ?? "invalid"}` };
+    // A key that no operation has is the guest's own text, of any length.
+    const what = escapeLine(issue?.message ?? "invalid", refusalCharsMax);
+    return { ok: false, id, message: `${op}: ${issue?.path.join(".") || "arguments"}: ${what}` };
   }
   return { ok: true, call: { id, op, args: parsed.data } as Call };
 }

@@ -2,6 +2,8 @@
 //
 //   down   launch   {job, input, runMs, clock}   body: the bundle     once, to a ready executor
 //          reply    {id, ok, value | error}      body: bytes          answers a call; id 0 answers none: the first frame, read while warming
+//          piece    {id, last?, error?}          body: bytes          more of the response to call `id`; none after `last` or `error`
+//          pull     {id, seq, again}                                  asks for one http.piece of the body of call `id`; `again`: from its start
 //          signal   {reason}                                          aborts the job's `signal`
 //   up     ready    {v8, node}                                        isolate made, globals in place
 //          call     {id, op, args}               body: bytes          see bridge.ts
@@ -34,6 +36,22 @@ export interface ReplyHeader {
   error?: { code: string; message: string };
   /** With a host clock: the guest's time from now on, ms since the epoch. */
   nowMs?: number;
+}
+
+export interface PieceHeader {
+  type: "piece";
+  /** The call's. */
+  id: number;
+  last?: true;
+  error?: { code: string; message: string };
+}
+
+export interface PullHeader {
+  type: "pull";
+  id: number;
+  /** From 1, one more for each pull of a call. */
+  seq: number;
+  again: boolean;
 }
 
 /** What kind of failure: the job's own error, a result that is no JSON or too large, or a module without a job. */

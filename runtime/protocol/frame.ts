@@ -40,57 +40,64 @@ export class FrameError extends Error {
   override readonly name = "FrameError";
 }
 
-/** Collects chunks and yields whole frames. Holds no more than one frame and one chunk. */
+/**
+ * Collects chunks and yields whole frames. Holds no more than one frame. A frame's body is the whole of a buffer of its
+ * own, so that whoever gets it may hand the buffer on.
+ */
 export class FrameDecoder {
-  #chunks: Uint8Array[] = [];
-  #held = 0;
+  readonly #lengths = new Uint8Array(8);
+  readonly #view = new DataView(this.#lengths.buffer);
+  #header = empty;
+  #body = empty;
+  /** What is being filled: lengths, header, body, in this order. */
+  #part: Uint8Array = this.#lengths;
+  #filled = 0;
   #failed = false;
 
   /** @throws FrameError once the input is no sequence of frames; the decoder then takes nothing more. */
   push(chunk: Uint8Array): Frame[] {
-    if (this.#failed) return [];
-    this.#chunks.push(chunk);
-    this.#held += chunk.length;
     const frames: Frame[] = [];
+    if (this.#failed) return frames;
     try {
-      for (let frame = this.#next(); frame !== undefined; frame = this.#next()) frames.push(frame);
+      for (let at = 0; at < chunk.length; ) {
+        const taken = Math.min(this.#part.length - this.#filled, chunk.length - at);
+        this.#part.set(chunk.subarray(at, at + taken), this.#filled);
+        this.#filled += taken;
+        at += taken;
+        if (this.#filled === this.#part.length) this.#next(frames);
+      }
     } catch (error) {
       this.#failed = true;
-      this.#chunks = [];
+      this.#header = empty;
+      this.#body = empty;
       throw error;
     }
     return frames;
   }
 
-  #next(): Frame | undefined {
-    if (this.#held < 8) return undefined;
-    const lengths = this.#peek(8);
-    const view = new DataView(lengths.buffer, lengths.byteOffset, 8);
-    const headerLength = view.getUint32(0);
-    const bodyLength = view.getUint32(4);
+  /** The part is full: on to the next one, and behind the last the frame is whole. */
+  #next(frames: Frame[]): void {
+    this.#filled = 0;
+    if (this.#part === this.#lengths) {
+      this.#allocate();
+      this.#part = this.#header;
+    } else if (this.#part === this.#header && this.#body.length > 0) {
+      this.#part = this.#body;
+    } else {
+      frames.push({ header: parseHeader(this.#header), body: this.#body });
+      this.#part = this.#lengths;
+      this.#header = empty;
+      this.#body = empty;
+    }
+  }
+
+  #allocate(): void {
+    const headerLength = this.#view.getUint32(0);
+    const bodyLength = this.#view.getUint32(4);
     if (headerLength < 2 || headerLength > headerBytesMax) throw new FrameError("header length out of bounds");
     if (bodyLength > bodyBytesMax) throw new FrameError("body length out of bounds");
-    const total = 8 + headerLength + bodyLength;
-    if (this.#held < total) return undefined;
-    const bytes = this.#take(total);
-    return {
-      header: parseHeader(bytes.subarray(8, 8 + headerLength)),
-      body: bodyLength === 0 ? empty : bytes.subarray(8 + headerLength),
-    };
-  }
-
-  #peek(count: number): Uint8Array {
-    const first = this.#chunks[0] as Uint8Array;
-    if (first.length >= count) return first;
-    this.#chunks = [Buffer.concat(this.#chunks)];
-    return this.#chunks[0] as Uint8Array;
-  }
-
-  #take(count: number): Uint8Array {
-    const all = this.#chunks.length === 1 ? (this.#chunks[0] as Uint8Array) : Buffer.concat(this.#chunks);
-    this.#held -= count;
-    this.#chunks = all.length > count ? [all.subarray(count)] : [];
-    return all.subarray(0, count);
+    this.#header = new Uint8Array(headerLength);
+    this.#body = bodyLength === 0 ? empty : new Uint8Array(bodyLength);
   }
 }
 

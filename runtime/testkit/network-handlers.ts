@@ -1,7 +1,14 @@
 // The network of a test: handlers in the place of servers. The job's grants are the real ones, so a request that the
 // config doesn't allow never gets here.
 import type { CheckedTarget } from "../model/checked.ts";
-import { type Exchange, ExchangeFailure, type HttpClient } from "../ports/http-client.ts";
+import {
+  collect,
+  type Exchange,
+  ExchangeFailure,
+  type HttpClient,
+  inOnePiece,
+  type RequestBody,
+} from "../ports/http-client.ts";
 
 /** A request as a server would have received it: a sealed credential stands in its place. */
 export interface HandledRequest {
@@ -25,7 +32,7 @@ export type NetworkHandlers = Record<string, (request: HandledRequest) => Handle
 export function makeHandlerClient(handlers: NetworkHandlers, requests: HandledRequest[]): HttpClient {
   return {
     async exchange(target, body, limits) {
-      const request = toRequest(target, body);
+      const request = await toRequest(target, body);
       requests.push(request);
       const handler = find(handlers, request);
       if (handler === undefined) {
@@ -37,15 +44,20 @@ export function makeHandlerClient(handlers: NetworkHandlers, requests: HandledRe
   };
 }
 
-function toRequest(target: CheckedTarget, body: Uint8Array | null): HandledRequest {
+async function toRequest(target: CheckedTarget, body: RequestBody | null): Promise<HandledRequest> {
   const isDefaultPort = target.port === (target.scheme === "https" ? 443 : 80);
   const url = `${target.scheme}://${target.host}${isDefaultPort ? "" : `:${target.port}`}${target.path}`;
   return {
     method: target.method,
     url,
     headers: Object.fromEntries(target.headers),
-    body: new TextDecoder().decode(body ?? new Uint8Array(0)),
+    body: new TextDecoder().decode(await wholeOf(body)),
   };
+}
+
+async function wholeOf(body: RequestBody | null): Promise<Uint8Array> {
+  if (body === null) return new Uint8Array(0);
+  return body instanceof Uint8Array ? body : collect(body.pieces);
 }
 
 function find(handlers: NetworkHandlers, { method, url }: HandledRequest): NetworkHandlers[string] | undefined {
@@ -67,5 +79,11 @@ function toExchange(answer: HandlerAnswer, bodyBytesMax: number): Exchange {
   const headers = Object.entries({ ...type, ...answer.headers }).map(
     ([name, value]) => [name.toLowerCase(), value] as const,
   );
-  return { status: answer.status ?? 200, statusText: "", headers, body, wireBytes: body.length };
+  return {
+    status: answer.status ?? 200,
+    statusText: "",
+    headers,
+    body: inOnePiece(body),
+    wireBytes: () => body.length,
+  };
 }

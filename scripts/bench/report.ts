@@ -3,6 +3,8 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import type { Layer } from "../../runtime/model/run.ts";
+import type { Egress } from "./egress.ts";
+import type { Layers } from "./layers.ts";
 import type { Memory } from "./memory.ts";
 import type { Rates } from "./rate.ts";
 import { type Spread, spreadOf } from "./stats.ts";
@@ -15,6 +17,8 @@ export interface Findings {
   revokeJwt?: number[];
   revokePostgres?: number[];
   memory?: Memory;
+  egress?: Egress;
+  layers?: Layers;
 }
 
 export interface Row {
@@ -28,7 +32,7 @@ export interface Row {
 const MiB = 1_048_576;
 
 /** The keys that other programs rely on; null for what was not measured. */
-export function keysOf({ warmStart, rates, revokeJwt, revokePostgres, memory }: Findings) {
+export function keysOf({ warmStart, rates, revokeJwt, revokePostgres, memory, egress, layers }: Findings) {
   const ours = warmStart && spreadOf(warmStart.ours);
   const jwt = revokeJwt && spreadOf(revokeJwt);
   const postgres = revokePostgres && spreadOf(revokePostgres);
@@ -50,12 +54,17 @@ export function keysOf({ warmStart, rates, revokeJwt, revokePostgres, memory }: 
     executor_rss_bytes: memory === undefined ? null : p50(memory.executors.map((each) => each.rssBytes)),
     executor_private_bytes: privateBytes.length === 0 ? null : p50(privateBytes),
     supervisor_rss_bytes: memory?.supervisor.rssBytes ?? null,
+    layers_ready_p50_ms:
+      layers === undefined ? null : layers.stacks.map(({ name, readyMs }) => ({ name, ms: p50(readyMs) })),
+    egress_added_p50_ms: egress === undefined ? null : p50(egress.ours) - p50(egress.undici),
+    egress_stream_down_rss_growth_bytes: egress?.streams.down.answer.rssGrowthBytes ?? null,
+    egress_stream_up_rss_growth_bytes: egress?.streams.up.answer.rssGrowthBytes ?? null,
     supervisor_private_bytes: memory?.supervisor.privateBytes ?? null,
   };
 }
 
 export function rowsOf(findings: Findings): Row[] {
-  const { warmStart, rates, revokeJwt, revokePostgres, memory } = findings;
+  const { warmStart, rates, revokeJwt, revokePostgres, memory, egress, layers } = findings;
   const rows: Row[] = [];
   if (warmStart !== undefined) rows.push(...warmStartRows(warmStart));
   if (rates !== undefined) rows.push(...rateRows(rates));
@@ -64,6 +73,8 @@ export function rowsOf(findings: Findings): Row[] {
   if (revokeJwt !== undefined) revoke("(c) run end → first 401, JWT", revokeJwt, 10);
   if (revokePostgres !== undefined) revoke("(c) run end → login and query refused, PostgreSQL", revokePostgres, 100);
   if (memory !== undefined) rows.push(...memoryRows(memory));
+  if (egress !== undefined) rows.push(...egressRows(egress));
+  if (layers !== undefined) rows.push(...layerRows(layers));
   return rows;
 }
 
@@ -119,6 +130,35 @@ function memoryRows({ runs, supervisor, executors }: Memory): Row[] {
       executors.map((each) => each.privateBytes),
     ),
   ];
+}
+
+function egressRows({ undici, ours, streams }: Egress): Row[] {
+  const added = (p50(ours) - p50(undici)).toFixed(2);
+  const stream = (name: string, { bytes, answer }: Egress["streams"]["down"], aim: string): Row => {
+    const { ms, rssGrowthBytes, executorBytes } = answer;
+    const speed = (bytes / MiB / (ms / 1_000)).toFixed(0);
+    const beside = `${bytes / MiB} MiB at ${speed} MiB/s; executor at most ${(executorBytes / MiB).toFixed(0)} MiB${aim}`;
+    return { name, unit: "MiB", spread: spreadOf([rssGrowthBytes / MiB]), beside };
+  };
+  return [
+    {
+      name: "(e) a request, job → egress → loopback",
+      unit: "ms",
+      spread: spreadOf(ours),
+      beside: `adds ${added} ms at p50 (aim: at most 2)`,
+    },
+    { name: "    plain undici, same process", unit: "ms", spread: spreadOf(undici) },
+    stream("    supervisor's growth, response streamed", streams.down, " (aim: below 64)"),
+    stream("    supervisor's growth, request streamed", streams.up, ""),
+  ];
+}
+
+function layerRows({ stacks }: Layers): Row[] {
+  return stacks.map(({ name, readyMs }, index) => {
+    const before = stacks[index - 1];
+    const beside = before === undefined ? "" : `adds ${(p50(readyMs) - p50(before.readyMs)).toFixed(1)} ms at p50`;
+    return { name: `${index === 0 ? "(f)" : "   "} ready: ${name}`, unit: "ms", spread: spreadOf(readyMs), beside };
+  });
 }
 
 const p50 = (values: readonly number[]): number => spreadOf(values).p50;

@@ -50,32 +50,35 @@ const runs = await openRuns({
   },
 });
 
-t.test("two runs in sequence share nothing: globals, prototypes, timers, files, symbols, credentials", async (t) => {
-  const first = await runs.run("leaves much");
-  t.equal(first.result, "left");
-  const secret = (await runs.logs(first)).at(-1) ?? "";
-  t.match(secret, /stand-in-credential/);
-  t.notOk(runs.issuer.accepts(secret), "the first run's credential is dead before the second begins");
-  const second = await runs.run("finds nothing");
-  t.match(second.result, {
-    globals: 0,
-    left: "undefinedundefined",
-    map: "function",
-    keep: "undefined",
-    files: [{ name: "output" }],
-    outputs: [],
-    symbol: "undefined",
-    timers: "mine",
-  });
-  t.not(first.id, second.id);
-});
+t.test(
+  "[ISO-20] two runs in sequence share nothing: globals, prototypes, timers, files, symbols, credentials",
+  async (t) => {
+    const first = await runs.run("leaves much");
+    t.equal(first.result, "left");
+    const secret = (await runs.logs(first)).at(-1) ?? "";
+    t.match(secret, /stand-in-credential/);
+    t.notOk(runs.issuer.accepts(secret), "the first run's credential is dead before the second begins");
+    const second = await runs.run("finds nothing");
+    t.match(second.result, {
+      globals: 0,
+      left: "undefinedundefined",
+      map: "function",
+      keep: "undefined",
+      files: [{ name: "output" }],
+      outputs: [],
+      symbol: "undefined",
+      timers: "mine",
+    });
+    t.not(first.id, second.id);
+  },
+);
 
-t.test("ten thousand calls, each within the answer of the one before", async (t) => {
+t.test("[ISO-21] ten thousand calls, each within the answer of the one before", async (t) => {
   t.match(await runs.run("calls within calls"), { state: "succeeded", result: 10_000 });
 });
 
 t.test(
-  "three thousand calls at once: a thousand and some are served, the others told to wait, and all have an answer",
+  "[ISO-21] three thousand calls at once: a thousand and some are served, the others told to wait, and all have an answer",
   async (t) => {
     const { result } = await runs.run("calls at once");
     const { served, busy, last } = result as { served: number; busy: number; last: null };
@@ -85,7 +88,7 @@ t.test(
   },
 );
 
-t.test("a run that is killed while it calls: nothing is answered or done afterwards", async (t) => {
+t.test("[ISO-19] a run that is killed while it calls: nothing is answered or done afterwards", async (t) => {
   const hostile = await runs.start("keeps calling");
   await runs.neighbour().then((neighbour) => neighbour.done()); // it has been calling for a while
   runs.runtime.scheduler.kill(hostile.id, "the test says so");
@@ -97,7 +100,7 @@ t.test("a run that is killed while it calls: nothing is answered or done afterwa
 
 t.test("what all of them left behind", (t) => runs.end(t));
 
-t.test("an executor that calls on after it said that it was done: no answer, no credential", async (t) => {
+t.test("[ISO-19] an executor that calls on after it said that it was done: no answer, no credential", async (t) => {
   // `done` and the calls behind it are one write, so that they are there together.
   const script = impostor(`
     const later = [1, 2, 3].map((id) => frame({ type: "call", id, op: "credential.fetch", args: {} }));

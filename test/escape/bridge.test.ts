@@ -80,6 +80,9 @@ const runs = await openRuns({
       { body: `${everyCapability} ${code} await all(); return "ended";`, limits: { wallMs: 2_000 } },
     ]),
   ),
+  "toJSON for all": {
+    body: `${everyCapability} Object.prototype.toJSON = () => "polluted"; await all(); delete Object.prototype.toJSON; return outcomes;`,
+  },
   "clean?": {
     body: `${everyCapability} await all(); return { outcomes, toJSON: ({}).toJSON === undefined, keys: Object.keys(globalThis) };`,
   },
@@ -129,7 +132,11 @@ const runs = await openRuns({
       const list = await Array.fromAsync([c.files.stat("/"), c.files.list("/")]);
       const any = await Promise.any([c.files.read("/none"), c.files.stat("/")]);
       const bad = await Promise.any([c.files.read("/none")]).catch((e) => [e.constructor.name, e.errors[0].code, e.errors[0].constructor.constructor === Function]);
-      return { a: a.kind, list: list.length, any: any.kind, bad };
+      const later = async () => c.files.stat("/");
+      const own = await (async () => { const p = later(); p.then = (f) => Promise.prototype.then.call(p, (v) => f({ kind: v.kind + ", through an own then" })); return new Promise((f) => f(p)); })();
+      Object.defineProperty(Promise, Symbol.species, { value: class { constructor(run) { run((v) => globalThis.seen = v, () => {}); } }, configurable: true });
+      const species = c.files.stat("/").then((v) => v.kind);
+      return { a: a.kind, list: list.length, any: any.kind, bad, own: own.kind, species: typeof species };
     `,
   },
   nesting: {
@@ -140,6 +147,16 @@ const runs = await openRuns({
       throw aggregate;
     `,
   },
+  disposing: {
+    body: `
+      const seen = [];
+      const look = (e) => { seen.push([e.constructor.name, e.code ?? null, e.constructor.constructor === Function, /node:|\\/tmp\\/|runtime\\//.test(String(e.stack))]); if (e.error) look(e.error); if (e.suppressed) look(e.suppressed); };
+      try { (0, eval)("globalThis.f = async (c) => { await using a = { [Symbol.asyncDispose]: () => c.files.read('/none') }; await c.credential.fetch(); }"); await f(c); } catch (e) { look(e); }
+      try { (0, eval)("globalThis.g = (c) => { using a = { [Symbol.dispose]() { throw new Error('second'); } }; c.log.info('x', { get y() { throw new Error('first'); } }); }"); g(c); } catch (e) { look(e); }
+      return seen;
+    `,
+  },
+  "a map elsewhere": { body: 'throw new Error("mapped");\n//# sourceMappingURL=file:///etc/passwd\n' },
   "a name of a file of the host": { body: "//# sourceURL=/etc/passwd\nthrow new Error('named');" },
   "evaluated under a name": { body: "(0, eval)('throw new Error(\"x\") //# sourceURL=/home/operator/secret.ts');" },
   ...Object.fromEntries(
@@ -156,6 +173,7 @@ const runs = await openRuns({
       promise: "return { p: Promise.resolve(1) };",
     }).map(([name, body]) => [`no JSON: ${name}`, { body }]),
   ),
+  "cached data": { body: `} }); ${Buffer.from([0xde, 0x06, 0xde, 0xc0, 1, 2, 3, 4]).toString("latin1")}` },
   surrogates: { body: 'return { a: "\\ud800", b: "\\udc00x", c: "\\ud83d\\ude00" };' },
 });
 
@@ -165,7 +183,7 @@ const hostPrototypes = () =>
   );
 const before = hostPrototypes();
 
-t.test("errors of capabilities: the guest's own, with a code, and no word on the host", async (t) => {
+t.test("[ISO-05] errors of capabilities: the guest's own, with a code, and no word on the host", async (t) => {
   const { result } = await runs.run("errors");
   const seen = result as {
     code: string;
@@ -195,20 +213,33 @@ t.test("what every capability answers to a job that plays by the rules", async (
 });
 
 for (const name of Object.keys(pollutions)) {
-  t.test(`pollution of ${name}, then every capability: the job may break itself, and nothing else`, async (t) => {
-    const record = await runs.run(`pollution of ${name}`);
-    t.ok(["succeeded", "failed", "limit"].includes(record.state));
-    t.ok(
-      [undefined, "job_threw", "timeout", "job_shape"].includes(record.error?.code),
-      `${record.error?.code}: ${record.error?.message}`,
-    );
-    t.ok(record.denials.every((denial) => ["path", "not_allowed", "grant", "call_invalid"].includes(denial.code)));
-    t.same(hostPrototypes(), before, "the host's prototypes are as they were");
-    t.match((await runs.run("clean?")).result, { outcomes: wanted, toJSON: true, keys: [] }, "the next run is clean");
-  });
+  t.test(
+    `[ISO-07] pollution of ${name}, then every capability: the job may break itself, and nothing else`,
+    async (t) => {
+      const record = await runs.run(`pollution of ${name}`);
+      t.ok(["succeeded", "failed", "limit"].includes(record.state));
+      t.ok(
+        [undefined, "job_threw", "timeout", "job_shape"].includes(record.error?.code),
+        `${record.error?.code}: ${record.error?.message}`,
+      );
+      t.ok(record.denials.every((denial) => ["path", "not_allowed", "grant", "call_invalid"].includes(denial.code)));
+      t.same(hostPrototypes(), before, "the host's prototypes are as they were");
+      t.match((await runs.run("clean?")).result, { outcomes: wanted, toJSON: true, keys: [] }, "the next run is clean");
+    },
+  );
 }
 
-t.test("keys that mean something to the language are data in a result", async (t) => {
+t.test(
+  "[ISO-07] [ISO-08] a toJSON that all objects have: what the host hears is what was asked all the same",
+  async (t) => {
+    const record = await runs.run("toJSON for all");
+    // Lists within the arguments, of headers and of parameters, are the job's own and speak as the job lets them.
+    const plain = (outcomes: readonly string[]) => outcomes.filter((outcome) => !/^(fetch|query)/.test(outcome));
+    t.same(plain(record.result as string[]), plain(wanted));
+  },
+);
+
+t.test("[ISO-08] keys that mean something to the language are data in a result", async (t) => {
   const record = await runs.run("keys");
   t.equal(
     JSON.stringify(record.result),
@@ -219,7 +250,7 @@ t.test("keys that mean something to the language are data in a result", async (t
   t.match(await runs.logs(await runs.run("keys in a log")), ["m __proto__=1 constructor=2 toJSON=3", /b: 2/]);
 });
 
-t.test("toJSON and then, as data and as functions", async (t) => {
+t.test("[ISO-08] [ISO-09] toJSON and then, as data and as functions", async (t) => {
   t.same((await runs.run("toJSON")).result, { a: { toJSON: "data", b: 1 } });
   t.match(await runs.run("toJSON that lies"), {
     state: "failed",
@@ -230,7 +261,7 @@ t.test("toJSON and then, as data and as functions", async (t) => {
   t.equal((await runs.run("thenable awaited")).result, "the value", "awaited in the guest, as by any async function");
 });
 
-t.test("accessors and Proxies are read once", async (t) => {
+t.test("[ISO-10] accessors and Proxies are read once", async (t) => {
   t.same((await runs.run("accessor")).result, { a: 1, b: [{ c: 2 }] });
   t.same((await runs.run("proxy")).result, { a: "read 2", b: "read 3" }, "`then`, `a` and `b`, each of them once");
   const { result, denials } = await runs.run("an argument that changes");
@@ -239,28 +270,49 @@ t.test("accessors and Proxies are read once", async (t) => {
   t.notMatch(JSON.stringify(denials), /other\.example/, "what was checked is what was asked");
 });
 
-t.test("symbols that a host would call: inspect.custom, species, toPrimitive", async (t) => {
+t.test("[ISO-11] [ISO-12] symbols that a host would call: inspect.custom, species, toPrimitive", async (t) => {
   const record = await runs.run("symbols");
   t.same(record.result, { trapped: [], text: "s" });
   t.notMatch((await runs.logs(record)).join(), /INSPECTED/);
 });
 
-t.test("promises of another class, fromAsync and any, over capabilities", async (t) => {
+t.test("[ISO-13] promises of another class, fromAsync and any, over capabilities", async (t) => {
   t.same((await runs.run("promises of another kind")).result, {
     a: "directory",
     list: 2,
     any: "directory",
     bad: ["AggregateError", "not_found", true],
+    own: "directory, through an own then",
+    species: "object",
   });
 });
 
-t.test("host errors nested in the job's own", async (t) => {
+t.test("[ISO-14] host errors nested in the job's own", async (t) => {
   const record = await runs.run("nesting");
   t.match(record, { state: "failed", error: { code: "job_threw", message: "AggregateError: several" } });
   t.notMatch(JSON.stringify(record.error), /node:|\/tmp\/|runtime\/|mayfly:guest/);
 });
 
-t.test("a job that calls its source a file of the host: that file is neither named nor read", async (t) => {
+t.test("[ISO-14] what is disposed of while a host error passes: both errors are the guest's own", async (t) => {
+  const seen = (await runs.run("disposing")).result as [string, string | null, boolean, boolean][];
+  t.ok(seen.length >= 3, JSON.stringify(seen));
+  t.ok(
+    seen.some(([name]) => name === "SuppressedError"),
+    "one is in the other",
+  );
+  for (const [name, , own, leaks] of seen) t.same([own, leaks], [true, false], name);
+});
+
+t.test("[ISO-17] a job that says where its source map is, and one that is V8's cached data", async (t) => {
+  const mapped = await runs.run("a map elsewhere");
+  t.match(mapped, { state: "failed", error: { code: "job_threw", message: "mapped" } });
+  t.notMatch(JSON.stringify(mapped.error), /root:|passwd/);
+  // What V8 writes begins with this number and holds no source: here it is text, and no program.
+  const cached = await runs.run("cached data");
+  t.match(cached, { state: "failed", error: { code: "job_threw", message: /SyntaxError/ } });
+});
+
+t.test("[ISO-17] a job that calls its source a file of the host: that file is neither named nor read", async (t) => {
   const first = await runs.run("a name of a file of the host");
   const second = await runs.run("evaluated under a name");
   for (const { error } of [first, second]) t.notMatch(JSON.stringify(error), /passwd|secret\.ts|root:/);
@@ -278,13 +330,13 @@ for (const name of [
   "buffer",
   "promise",
 ]) {
-  t.test(`a result that is no JSON: ${name}; it is refused, and says where`, async (t) => {
+  t.test(`[RES-11] [ISO-10] a result that is no JSON: ${name}; it is refused, and says where`, async (t) => {
     const record = await runs.run(`no JSON: ${name}`);
     t.match(record, { state: "failed", result: null, error: { code: "job_shape", message: /result/ } });
   });
 }
 
-t.test("lone surrogates in a result come through as data", async (t) => {
+t.test("[RES-11] lone surrogates in a result come through as data", async (t) => {
   t.same((await runs.run("surrogates")).result, { a: "\ud800", b: "\udc00x", c: "😀" });
 });
 

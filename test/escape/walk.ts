@@ -9,8 +9,11 @@ export interface Reached {
   foreign: string[];
 }
 
-/** An expression: a function of `[name, root]` pairs that returns Reached. Roots that come first give the paths. */
-export const walk = `((roots) => {
+/**
+ * An expression: a function of `[name, root]` pairs that returns Reached. Roots that come first give the paths. The second
+ * argument is told of each function that is not native, so that it can be called and its results be walked too.
+ */
+export const walk = `((roots, onScripted = () => {}) => {
   const { getPrototypeOf, getOwnPropertyDescriptor } = Object;
   const { ownKeys } = Reflect;
   const text = Function.prototype.toString;
@@ -25,7 +28,11 @@ export const walk = `((roots) => {
   const drain = () => {
     while (queue.length > 0) {
       const [path, value] = queue.shift();
-      if (typeof value === "function") (text.call(value).endsWith("{ [native code] }") ? found.native : found.scripted).push(path);
+      if (typeof value === "function") {
+        const isNative = text.call(value).endsWith("{ [native code] }");
+        (isNative ? found.native : found.scripted).push(path);
+        if (!isNative) onScripted(path, value);
+      }
       try {
         const tags = [value[Symbol.toStringTag], value.constructor?.name].map(String);
         if (tags.some((tag) => /^(Isolate|Context|Reference|ExternalCopy|Callback|NativeModule|InspectorSession|process|Socket|Buffer)$/.test(tag))) found.foreign.push(path);
@@ -57,22 +64,36 @@ export const intrinsics = `[
   ["string iterator", ""[Symbol.iterator]()], ["regexp iterator", "".matchAll(/x/g)], ["iterator helper", [].values().map((x) => x)],
   ["wrapped iterator", Iterator.from({ next() {} })], ["generator", (function* () {})()], ["async generator", (async function* () {})()],
   ["arguments", (function () { "use strict"; return arguments; })()],
+  ["thrown", (() => { try { null.x; } catch (e) { return e; } })()],
 ]`;
 
 /** Of `globalThis`, beside what the language has: what the guest is given. Growth needs review. */
 export const guestGlobals = [
   "AbortController",
   "AbortSignal",
+  "ByteLengthQueuingStrategy",
+  "CountQueuingStrategy",
   "DOMException",
   "Event",
   "EventTarget",
   "Headers",
+  "ReadableByteStreamController",
+  "ReadableStream",
+  "ReadableStreamBYOBReader",
+  "ReadableStreamBYOBRequest",
+  "ReadableStreamDefaultController",
+  "ReadableStreamDefaultReader",
   "Request",
   "Response",
   "TextDecoder",
   "TextEncoder",
+  "TransformStream",
+  "TransformStreamDefaultController",
   "URL",
   "URLSearchParams",
+  "WritableStream",
+  "WritableStreamDefaultController",
+  "WritableStreamDefaultWriter",
   "atob",
   "btoa",
   "clearInterval",

@@ -51,6 +51,10 @@ const crashes: Record<string, { onLaunch: string; message: RegExp }> = {
   },
   "a result that is no JSON": { onLaunch: 'say({ type: "done" }, "{]");', message: /no JSON/ },
   "a result that is nothing": { onLaunch: 'say({ type: "done" });', message: /no JSON/ },
+  "a result that nests four hundred thousand deep": {
+    onLaunch: 'say({ type: "done" }, "[".repeat(400_000) + "]".repeat(400_000));',
+    message: /nests deeper than/,
+  },
   "an end in the middle of a frame": {
     onLaunch: 'raw(frame({ type: "done" }, "[]").subarray(0, 12)); process.exit(0);',
     message: /died: exit code 0/,
@@ -67,6 +71,17 @@ for (const [name, { onLaunch, message }] of Object.entries(crashes)) {
     }),
   );
 }
+
+t.test("[RES-11] a result over its limit, from an executor that doesn't look: the supervisor does", (t) =>
+  withImpostor(
+    t,
+    impostor('say({ type: "done" }, JSON.stringify("x".repeat(200_000)));'),
+    async (runs) => {
+      t.match(await runs.run("job"), { state: "limit", result: null, error: { code: "output" } });
+    },
+    { limits: { resultBytes: 100_000 } },
+  ),
+);
 
 t.test("half a frame and then silence: ended by the deadline", (t) =>
   withImpostor(
@@ -113,7 +128,7 @@ t.test("calls of another shape, and calls for what was not granted: each is deni
       say({ type: "call", id: 1, op: "files.read", args: { path: 1 } });
       say({ type: "call", id: 2, op: "constructor", args: {} });
       say({ type: "call", id: 3, op: "credential.fetch", args: {} });
-      say({ type: "call", id: 4, op: "http.request", args: { url: "http://127.0.0.1:1/", method: "GET", headers: [], redirect: "follow", hasBody: false } });
+      say({ type: "call", id: 4, op: "http.request", args: { url: "http://127.0.0.1:1/", method: "GET", headers: [], redirect: "follow", body: "none", bodyBytes: null } });
       say({ type: "call", id: 5, op: "files.write", args: { path: "/../../../tmp/x", mode: "replace" } }, "x");
       say({ type: "call", id: 6, op: "files.read", args: { path: "/output/x", runId: "run_of_another" } });
       say({ type: "call", id: "7", op: "files.read", args: {} });
@@ -149,21 +164,27 @@ t.test("the same call id twice at once: one is served, the other told that it is
   ),
 );
 
-t.test(
-  "an executor that asks and never reads the answers: given up before the supervisor's memory is full of them",
-  (t) =>
-    withImpostor(
-      t,
-      impostor(`
+t.test("an executor that asks and never reads the answers: one of them waits for it, and no second is made", (t) =>
+  withImpostor(
+    t,
+    impostor(`
       onReply = () => {
         pipe.pause();
         setInterval(() => {}, 1e6); // a process that listens to nothing would end
-        for (let id = 2; id < 20; id++) say({ type: "call", id, op: "files.read", args: { path: "/big" } });
+        for (let id = 2; id < 200; id++) say({ type: "call", id, op: "files.read", args: { path: "/big" } });
       };
       say({ type: "call", id: 1, op: "files.write", args: { path: "/big", mode: "replace" } }, "x".repeat(8 << 20));
     `),
-      async (runs) => {
-        t.match(await runs.run("job"), { state: "failed", error: { code: "crash", message: /doesn't read/ } });
-      },
-    ),
+    async (runs) => {
+      let heldBytes = 0;
+      const before = process.memoryUsage().arrayBuffers;
+      const sampling = setInterval(() => {
+        heldBytes = Math.max(heldBytes, process.memoryUsage().arrayBuffers - before);
+      }, 20);
+      t.match(await runs.run("job"), { state: "limit", error: { code: "timeout" } });
+      clearInterval(sampling);
+      t.ok(heldBytes < 64 * 1_048_576, `198 answers of 8 MiB, and ${heldBytes} bytes held`);
+    },
+    { limits: { wallMs: 3_000 } },
+  ),
 );

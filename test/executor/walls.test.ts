@@ -21,6 +21,7 @@ const planned: Record<string, string> = {
   "ipc-namespace": "pid-namespace",
   "uts-namespace": "pid-namespace",
   "mount-tree": "mount-tree",
+  seccomp: "seccomp",
   rlimits: "rlimits",
   cgroup: "cgroup",
 };
@@ -108,42 +109,45 @@ const tries = `
   ]));
 `;
 
-t.test("a process that has left its isolate: no environment, file, child, thread, name or connection", async (t) => {
-  let connections = 0;
-  const server = createServer((socket) => {
-    connections += 1;
-    socket.destroy();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  const script = impostor(`const port = ${port}; const report = (all) => all.then(done); ${tries}`);
-  const runs = await openRuns({ job: { body: "", limits: { wallMs: 60_000 } } }, { executorScript: script });
-  const record = await runs.run("job");
-  t.equal(record.state, "succeeded", record.error?.message ?? "it reports");
-  const found = Object.fromEntries(record.result as [string, string][]);
-  t.equal(found.environment, "");
-  const armed = (name: string) => record.layers.some((layer) => layer.name === name && layer.armed);
-  for (const name of ["processes", "passwd", "write", "write here", "child", "worker", "inspector"]) {
-    t.match(found[name], /^refused/, name);
-  }
-  if (armed("network-namespace")) for (const name of ["connect", "name"]) t.match(found[name], /^refused/, name);
-  // The script stands where the executor would have given up the rights to become another user; the real one is seen above.
-  t.comment(found);
-  t.equal(connections, 0, "nothing reached the listener");
-  await runs.end(t);
+t.test(
+  "[ISO-18] [RES-22] a process that has left its isolate: no environment, file, child, thread, name or connection",
+  async (t) => {
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections += 1;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    const script = impostor(`const port = ${port}; const report = (all) => all.then(done); ${tries}`);
+    const runs = await openRuns({ job: { body: "", limits: { wallMs: 60_000 } } }, { executorScript: script });
+    const record = await runs.run("job");
+    t.equal(record.state, "succeeded", record.error?.message ?? "it reports");
+    const found = Object.fromEntries(record.result as [string, string][]);
+    t.equal(found.environment, "");
+    const armed = (name: string) => record.layers.some((layer) => layer.name === name && layer.armed);
+    for (const name of ["processes", "passwd", "write", "write here", "child", "worker", "inspector"]) {
+      t.match(found[name], /^refused/, name);
+    }
+    if (armed("network-namespace")) for (const name of ["connect", "name"]) t.match(found[name], /^refused/, name);
+    // The script stands where the executor would have given up the rights to become another user; the real one is seen above.
+    t.comment(found);
+    t.equal(connections, 0, "nothing reached the listener");
+    await runs.end(t);
 
-  const twin = spawn(process.execPath, [
-    "-e",
-    `const port = ${port}; const report = (all) => all.then((a) => { console.log(JSON.stringify(a)); process.exit(0); }); ${tries.replace('"/tmp/escaped"', '"/dev/null"')}`,
-  ]);
-  let text = "";
-  for await (const chunk of twin.stdout) text += chunk;
-  const free = Object.fromEntries(JSON.parse(text) as [string, string][]);
-  t.equal(free.connect, "connected", "the same script outside of the walls does reach it");
-  t.equal(connections, 1);
-  for (const name of ["processes", "passwd", "worker", "inspector"]) t.notMatch(free[name], /^refused/, name);
-  await new Promise((resolve) => server.close(resolve));
-});
+    const twin = spawn(process.execPath, [
+      "-e",
+      `const port = ${port}; const report = (all) => all.then((a) => { console.log(JSON.stringify(a)); process.exit(0); }); ${tries.replace('"/tmp/escaped"', '"/dev/null"')}`,
+    ]);
+    let text = "";
+    for await (const chunk of twin.stdout) text += chunk;
+    const free = Object.fromEntries(JSON.parse(text) as [string, string][]);
+    t.equal(free.connect, "connected", "the same script outside of the walls does reach it");
+    t.equal(connections, 1);
+    for (const name of ["processes", "passwd", "worker", "inspector"]) t.notMatch(free[name], /^refused/, name);
+    await new Promise((resolve) => server.close(resolve));
+  },
+);
 
 async function ended(child: ChildProcess): Promise<void> {
   child.kill("SIGKILL");

@@ -47,6 +47,11 @@ const endless: Record<string, { body: string; limits: Partial<Limits>; endsBy: s
     limits: { logBytes: 64 * KiB },
     endsBy: ["logs"],
   },
+  "a million log lines": {
+    body: 'for (let i = 0; i < 1e6; i++) console.log("line " + i); return "said";',
+    limits: { logBytes: 64 * KiB, calls: 2e6 },
+    endsBy: ["logs"],
+  },
   "log lines of nothing": {
     body: "for (;;) c.log.info('');",
     limits: { logBytes: 1 * KiB, calls: 1e6 },
@@ -74,6 +79,16 @@ const endless: Record<string, { body: string; limits: Partial<Limits>; endsBy: s
   },
 };
 
+const tagOf: Record<string, string> = {
+  "a result that is too large": "[RES-11] ",
+  "a result that is too large only as UTF-8": "[RES-11] ",
+  "log lines": "[RES-10] ",
+  "log lines without end": "[RES-10] ",
+  "log lines of nothing": "[RES-10] ",
+  "a log line of a gigabyte": "[RES-10] ",
+  "a million log lines": "[RES-10] ",
+};
+
 const runs = await openRuns({
   ...Object.fromEntries(
     Object.entries(bounded).flatMap(([name, { body, low, high }]) => [
@@ -95,7 +110,7 @@ const runs = await openRuns({
     body: 'console.log("a\\nb\\r\\u001b[2J\\u2028c"); console.log("z".repeat(40_000)); console.log("\\n".repeat(5_000));',
   },
   "a million timers": {
-    body: "let n = 0; try { for (; n < 1e6; n++) setTimeout(() => {}, 1e6); } catch (e) { return { n, message: e.message }; }",
+    body: "let n = 0; try { for (; n < 1e6; n++) setTimeout(() => {}, 1e6); } catch (e) { return { n, message: e.message, code: e.code }; }",
     limits: patient,
   },
   "timers that are cleared": {
@@ -114,14 +129,14 @@ const runs = await openRuns({
 });
 
 for (const [name, { endsBy }] of Object.entries(bounded)) {
-  t.test(`${name}: ended by a low limit, and not by a higher one`, async (t) => {
+  t.test(`${tagOf[name] ?? ""}${name}: ended by a low limit, and not by a higher one`, async (t) => {
     await attack(t, runs, name, [endsBy]);
     await survives(t, runs, `${name}, permitted`);
   });
 }
 
 for (const [name, { endsBy }] of Object.entries(endless)) {
-  t.test(`${name}: ended while the neighbour goes on`, async (t) => {
+  t.test(`${tagOf[name] ?? ""}${name}: ended while the neighbour goes on`, async (t) => {
     const record = await attack(t, runs, name, endsBy);
     const kept = (await runs.logs(record)).join("\n").length;
     t.ok(kept <= record.limits.logBytes + 200, `${kept} characters of its log are kept`);
@@ -129,7 +144,7 @@ for (const [name, { endsBy }] of Object.entries(endless)) {
   });
 }
 
-t.test("a log beyond its quota says where it was cut, once, and the job goes on", async (t) => {
+t.test("[RES-10] a log beyond its quota says where it was cut, once, and the job goes on", async (t) => {
   const record = await runs.run("marker");
   t.match(record, { state: "succeeded", result: "said" });
   const lines = await runs.logs(record);
@@ -137,7 +152,7 @@ t.test("a log beyond its quota says where it was cut, once, and the job goes on"
   t.match(lines.at(-1), /log quota of 1000 bytes is used up.*limits\.logs/);
 });
 
-t.test("a text that breaks lines, moves the cursor or never ends stays one escaped line a line", async (t) => {
+t.test("[RES-10] a text that breaks lines, moves the cursor or never ends stays one escaped line a line", async (t) => {
   const record = await runs.run("lines");
   t.equal(record.state, "succeeded");
   const lines = await runs.logs(record);
@@ -146,17 +161,19 @@ t.test("a text that breaks lines, moves the cursor or never ends stays one escap
   t.ok(lines.length <= 1_003, "and one call is at most a thousand lines");
 });
 
-t.test("a million timers, of which ten thousand may be set at once", async (t) => {
-  t.match(await runs.run("a million timers"), { result: { n: 10_000, message: /more than 10000 timers/ } });
+t.test("[RES-09] a million timers, of which ten thousand may be set at once", async (t) => {
+  t.match(await runs.run("a million timers"), {
+    result: { n: 10_000, message: /more than 10000 timers/, code: "timers" },
+  });
   t.match(await runs.run("timers that are cleared"), { result: "cleared" });
 });
 
-t.test("timers beyond 31 bits fire at once, as browsers have it, and the longest doesn't", async (t) => {
+t.test("[RES-09] timers beyond 31 bits fire at once, as browsers have it, and the longest doesn't", async (t) => {
   t.match(await runs.run("a timer for 2^31 ms"), { state: "succeeded", result: "at once" });
   t.match(await runs.run("a timer for 2^31 - 1 ms"), { state: "succeeded", result: "short" });
 });
 
-t.test("a job that returns while it still works: what goes on is gone with it", async (t) => {
+t.test("[RES-08] a job that returns while it still works: what goes on is gone with it", async (t) => {
   const record = await runs.run("work that is still under way");
   t.match(record, { state: "succeeded", result: "done", teardown: { process: "confirmed", sockets: "confirmed" } });
 });

@@ -1,67 +1,18 @@
-// RES-05, RES-06, RES-07: jobs that take memory, on the heap and beside it. The isolate's own limit is overrun by several
-// of these, and some make V8 abort the process: whichever wall ends them, the reason is memory, and the rest goes on.
-// Each shape has a bounded twin that a higher limit lets through.
+// RES-05, RES-06, RES-07: jobs that take memory, where executors have control groups; what the kernel itself ends; and what
+// is nested too deep for a stack.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import t from "tap";
+import tmp from "tmp";
 import { openRuns } from "../support/runs.ts";
-import { type Attack, attack, holding, survives } from "./attack.ts";
+import { limits, MiB, memoryJobs, proveMemory } from "./memory-attacks.ts";
 
-const MiB = 1_048_576;
-const limits = { memoryBytes: 32 * MiB, wallMs: 20_000, cpuMs: 60_000 };
-const memory = { limits, endsBy: ["memory"] };
+const { name: directory, removeCallback } = tmp.dirSync({ unsafeCleanup: true });
+t.teardown(removeCallback);
+const goOn = join(directory, "on");
 
-const attacks: Record<string, Attack> = {
-  "an array that grows": { ...memory, body: "const a = []; for (;;) a.push(new Array(1_000).fill(a.length));" },
-  "objects that hold each other": { ...memory, body: "let o = {}; for (;;) o = { o, p: [o, {}] };" },
-  "strings that grow": {
-    ...memory,
-    body: 'const a = []; for (let i = 0; ; i++) a.push(("x" + i).repeat(1_000).split("").join("-"));',
-  },
-  "a Map that grows": { ...memory, body: "const m = new Map(); for (let i = 0; ; i++) m.set(i, { i });" },
-  "a Set that grows": { ...memory, body: "const s = new Set(); for (let i = 0; ; i++) s.add(i + 0.5);" },
-  "closures that hold on": { ...memory, body: "const a = []; for (let i = 0; ; i++) a.push(() => [i, a]);" },
-  "a long string in pieces": { ...memory, body: 'return "x".repeat(2 ** 28).split("").length;' },
-  "a typed array filled with fractions": {
-    ...memory,
-    body: "return Array.from({ length: 1e8 }, (_, i) => i + 0.1).length;",
-  },
-  buffers: { ...memory, body: "const a = []; for (;;) a.push(new Uint8Array(MB).fill(1));" },
-  "many small buffers": { ...memory, body: "const a = []; for (;;) a.push(new Uint8Array(8).fill(1));" },
-  "a buffer that is resized": {
-    ...memory,
-    body: "const a = []; for (;;) { const b = new ArrayBuffer(1, { maxByteLength: 64 * MB }); b.resize(64 * MB); new Uint8Array(b).fill(1); a.push(b); }",
-  },
-  "recursion in a generator": {
-    ...memory,
-    body: "const a = []; function* g() { yield* g; } for (;;) a.push(g(), [].concat(a.slice(-99)));",
-  },
-  "promises that wait": { ...memory, body: "const a = []; for (;;) a.push(new Promise((f) => a.push(f)));" },
-  "an error with a long message": { ...memory, body: 'let s = "x"; for (;;) { s += s; new Error(s).stack; [...s]; }' },
-  "a text for JSON": {
-    ...memory,
-    body: "const a = []; for (;;) { a.push(JSON.parse('[' + '1,'.repeat(1e6) + '1]')); }",
-  },
-};
-
-/** The same, up to 96 MiB. */
-const twins: Record<string, string> = {
-  heap: "const a = []; for (let i = 0; i < 12_000; i++) a.push(new Array(1_000).fill(i + 0.5)); return a.length;",
-  buffers: "const a = []; for (let i = 0; i < 96; i++) a.push(new Uint8Array(MB).fill(1)); return a.length;",
-};
-
-const withMB = (body: string) => `const MB = 1_048_576; ${body}`;
 const runs = await openRuns({
-  ...Object.fromEntries(
-    Object.entries(attacks).map(([name, { body = "", ...job }]) => [
-      name,
-      { ...job, body: holding(withMB(body)), credential: true },
-    ]),
-  ),
-  ...Object.fromEntries(
-    Object.entries(twins).flatMap(([name, body]) => [
-      [`bounded ${name}`, { body: holding(withMB(body)), limits, credential: true }],
-      [`bounded ${name}, permitted`, { body: withMB(body), limits: { ...limits, memoryBytes: 512 * MiB } }],
-    ]),
-  ),
+  ...memoryJobs,
   recursion: { body: "const f = (n) => f(n + 1) + 1; return f(0);", limits },
   "caught recursion": {
     body: "const f = (n) => { try { return f(n + 1); } catch { return n; } }; return f(0) > 100;",
@@ -75,34 +26,58 @@ const runs = await openRuns({
     body: 'return JSON.parse("[".repeat(1e5) + "]".repeat(1e5)).length;',
     limits: { ...limits, memoryBytes: 256 * MiB },
   },
+  "a moderate need": {
+    body: `
+      await c.credential.fetch(); c.log.info("here");
+      while ((await c.files.stat("/go/on")) === null) await new Promise((f) => setTimeout(f, 10));
+      const a = []; for (let i = 0; i < 32; i++) a.push(new Uint8Array(1 << 20).fill(1)); return a.length;
+    `,
+    limits: { ...limits, memoryBytes: 64 * MiB },
+    mounts: { "/go": directory },
+    credential: true,
+  },
 });
+const hasGroups = runs.runtime.pool.layers().some(({ name, armed }) => name === "cgroup" && armed);
 
-for (const [name, { endsBy }] of Object.entries(attacks)) {
-  t.test(`${name}: the run ends for want of memory`, async (t) => {
-    const record = await attack(t, runs, name, endsBy);
-    const peakMax = limits.memoryBytes * 1.5 + 96 * MiB + 100 * MiB; // 100: what is allocated between two looks
-    t.ok(record.usage.memoryBytesPeak < peakMax, `peak ${Math.round(record.usage.memoryBytesPeak / MiB)} MiB`);
-  });
-}
+proveMemory(t, runs, hasGroups ? "in a control group" : "watched, since this machine has no writable control group");
 
-for (const name of Object.keys(twins)) {
-  t.test(`bounded ${name}: too much for one limit and not for another, so the limit is armed`, async (t) => {
-    await attack(t, runs, `bounded ${name}`, ["memory"]);
-    await survives(t, runs, `bounded ${name}, permitted`);
-  });
-}
-
-t.test("recursion without end is the job's own error, and a job may catch it", async (t) => {
+t.test("[RES-05] recursion without end is the job's own error, and a job may catch it", async (t) => {
   t.match(await runs.run("recursion"), { state: "failed", error: { code: "job_threw", message: /call stack/ } });
   t.match(await runs.run("caught recursion"), { state: "succeeded", result: true });
 });
 
-t.test("what is nested a hundred thousand deep is refused, on no stack of the host", async (t) => {
+t.test("[RES-11] what is nested a hundred thousand deep is refused, on no stack of the host", async (t) => {
   t.match(await runs.run("a nested result"), {
     state: "failed",
     error: { code: "job_shape", message: /nested deeper/ },
   });
   t.not((await runs.run("a nested text")).error?.code, "crash");
 });
+
+/** Files by which the kernel is told, version 2 and version 1. */
+function limitFile(pid: number): string {
+  const lines = readFileSync(`/proc/${pid}/cgroup`, "utf8").split("\n");
+  const own = lines.find((line) => line.includes("mayfly-") && /^\d+:(memory)?:/.test(line)) ?? "";
+  const [, controller, path] = own.split(":");
+  return controller === "" ? `/sys/fs/cgroup${path}/memory.max` : `/sys/fs/cgroup/memory${path}/memory.limit_in_bytes`;
+}
+
+t.test(
+  "[RES-07] the kernel kills an executor for want of memory before anybody looks: the reason is memory all the same",
+  { skip: !hasGroups && "no writable control group here" },
+  async (t) => {
+    const hostile = await runs.start("a moderate need");
+    await runs.event((event) => event.runId === hostile.id && event.type === "log");
+    const status = readFileSync(`/proc/${hostile.pid}/status`, "utf8");
+    const privateBytes = Number(/^RssAnon:\s*(\d+)/m.exec(status)?.[1]) * 1_024;
+    writeFileSync(limitFile(hostile.pid), String(privateBytes + 12 * MiB));
+    writeFileSync(goOn, "");
+    const record = await hostile.done;
+    t.match(record, { state: "limit", error: { code: "memory" }, lease: { state: "revoked" } });
+    t.match(record.teardown, { process: "confirmed", directory: "confirmed" });
+    t.match(await runs.run("first"), { state: "succeeded" }, "the next run starts");
+    t.match(await runs.run("a moderate need"), { state: "succeeded", result: 32 }, "with its own limit it has enough");
+  },
+);
 
 t.test("what all of them left behind", (t) => runs.end(t));

@@ -13,7 +13,14 @@ import {
   urlCharsMax,
 } from "../../runtime/protocol/bridge.ts";
 
-const request = { url: "http://a.example/", method: "GET", headers: [["a", "b"]], redirect: "follow", hasBody: false };
+const request = {
+  url: "http://a.example/",
+  method: "GET",
+  headers: [["a", "b"]],
+  redirect: "follow",
+  body: "none",
+  bodyBytes: null,
+};
 /** Good arguments of each operation. */
 const good: Record<string, Record<string, unknown>> = {
   "files.read": { path: "/a" },
@@ -23,6 +30,8 @@ const good: Record<string, Record<string, unknown>> = {
   "files.mkdir": { path: "/a" },
   "files.remove": { path: "/a" },
   "http.request": request,
+  "http.piece": { call: 1, seq: 1, last: false },
+  "http.credit": { call: 1, bytes: 1 },
   "http.abort": { call: 1 },
   "credential.fetch": {},
   "credential.query": { sql: "select 1", params: ["a", 1, true, null] },
@@ -56,7 +65,10 @@ for (const [op, args] of Object.entries(good)) {
           -1.5,
           "\u0000".repeat(70_000),
         ]) {
-          const allowed = key === "delayMs" && wrong === -1.5 ? false : call(op, { ...args, [key]: wrong }).ok;
+          const allowed =
+            (key === "delayMs" && wrong === -1.5) || (key === "bodyBytes" && wrong === null)
+              ? false
+              : call(op, { ...args, [key]: wrong }).ok;
           t.notOk(allowed, `${key} as ${typeof wrong}`);
         }
       }

@@ -7,6 +7,7 @@ import { build } from "esbuild";
 import type { Test } from "tap";
 import tmp from "tmp";
 import { makeBundler } from "../../runtime/adapters/system/esbuild-bundler.ts";
+import type { SandboxedPool } from "../../runtime/adapters/system/executor-pool.ts";
 import { isRunning, readStat } from "../../runtime/adapters/system/proc.ts";
 import { openRuntime, type Runtime } from "../../runtime/compose.ts";
 import { parseConfig } from "../../runtime/config.ts";
@@ -24,9 +25,11 @@ import { makeStandInIssuer, type StandInIssuer } from "../../runtime/testkit/sta
 export interface JobUnderTest {
   /** Body of an async function with the job's context as `c`; runs as it stands. */
   body?: string;
-  /** A TypeScript module, bundled as any job's is. */
-  module?: string;
+  /** A TypeScript module, or whatever stands in its place, bundled as any job's is. */
+  module?: string | Uint8Array;
   limits?: Partial<Limits>;
+  /** Whose job it is; "test" by default. */
+  tenant?: string;
   /** Lines of `network.allow`. */
   network?: string[];
   /** Guest path to host path. */
@@ -41,6 +44,10 @@ export interface RunsOptions {
   executorScript?: string;
   /** Addresses of names; whatever is asked has none otherwise. */
   names?: Record<string, string[]>;
+  /** Events that are not kept, where what is measured is memory. */
+  forget?: (event: RunEvent) => boolean;
+  /** Executors of another make; who gave it closes it. */
+  pool?: SandboxedPool;
 }
 
 export interface Started {
@@ -104,13 +111,14 @@ export async function openRuns(jobs: Record<string, JobUnderTest>, options: Runs
     osSandbox: "preferred",
     env: process.env,
     onEvent: (event) => {
-      events.push(event);
+      if (options.forget?.(event) !== true) events.push(event);
       for (const listener of [...listeners]) listener(event);
     },
     onWarning: (message) => process.stderr.write(`${message}\n`),
     warm: false,
     world: {
       issuer: async () => issuer,
+      ...(options.pool === undefined ? {} : { pool: options.pool }),
       resolver: { resolve: async (host) => options.names?.[host] ?? [] },
       bundle: async (spec) => {
         const body = all[spec.name]?.body;
@@ -195,7 +203,8 @@ async function end(t: Test, { runtime, issuer, directory, residue }: Ended): Pro
   t.same(left, [], "no process, descriptor, directory or control group is left");
 }
 
-function specOf(name: string, job: JobUnderTest, directory: string): JobSpec {
+/** What the config would have made of it. A module is written to `directory`. */
+export function specOf(name: string, job: JobUnderTest, directory: string): JobSpec {
   const entry = join(directory, "jobs", `${name}.ts`);
   if (job.module !== undefined) {
     mkdirSync(join(directory, "jobs"), { recursive: true });
@@ -204,7 +213,7 @@ function specOf(name: string, job: JobUnderTest, directory: string): JobSpec {
   return {
     name,
     entry,
-    tenant: "test",
+    tenant: job.tenant ?? "test",
     schedule: null,
     grants: {
       network: { allow: (job.network ?? []).map(ruleOf), privateAddresses: ["127.0.0.0/8"] },
@@ -229,13 +238,14 @@ function ruleOf(line: string): NetworkRule {
   return parsed.rule;
 }
 
-function scriptBundle(body: string): Bundle {
+/** A job's body as it stands, without esbuild. */
+export function scriptBundle(body: string): Bundle {
   const code = Buffer.from(`__mayflyRegister({ kind: "mayfly.job", run: async (c) => { ${body} } });`);
   return { code, digest: `sha256:${createHash("sha256").update(code).digest("hex")}`, sourceMap: "{}", inputs: [] };
 }
 
-// The executor's script lies in the cache under a name that says its content; it is read when an executor is spawned.
-function replaceExecutor(stateDirectory: string, script: string): void {
+/** The executor's script lies in the cache under a name that says its content; it is read when an executor is spawned. */
+export function replaceExecutor(stateDirectory: string, script: string): void {
   const cache = join(stateDirectory, "cache");
   const name = readdirSync(cache).find((each) => each.startsWith("executor-"));
   writeFileSync(join(cache, name ?? "executor"), script);

@@ -1,5 +1,6 @@
-// The ledger on node:sqlite: one file in the state directory, WAL, every commit durable (synchronous=FULL). Writes that
-// arrive within one turn of the event loop share one transaction, and so one fsync. Several processes may share the
+// The ledger on node:sqlite: one file in the state directory, WAL, every commit durable (synchronous=FULL), save what is
+// only noted (synchronous=NORMAL): that is in the file, and synced with the next commit. Writes that arrive within one
+// turn of the event loop share one transaction, and so one fsync. Several processes may share the
 // file: each transaction is immediate, and the audit chain's last entry is read inside it.
 //
 // The audit tables refuse UPDATE and DELETE by trigger; what such a trigger can't hold, the keyed chain shows.
@@ -92,6 +93,7 @@ function prepare(db: DatabaseSync, random: Random): void {
 
 interface Pending {
   apply: () => unknown;
+  durability: Durability;
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
 }
@@ -180,6 +182,7 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
   return {
     installation: (statements.meta.get("installation") as { value: string }).value,
     commit: (changes) => writer.write(() => changes.forEach(applyChange)),
+    note: (event) => writer.write(() => appendAudit(event), "noted"),
     accept: (row, uniqueKey, changes) =>
       writer.write((): Accepted => {
         const before = uniqueKey === null ? undefined : toRunRow(statements.runByKey.get(row.record.job, uniqueKey));
@@ -215,8 +218,10 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
   };
 }
 
+type Durability = "synced" | "noted";
+
 interface Writer {
-  write<T>(apply: () => T): Promise<T>;
+  write<T>(apply: () => T, durability?: Durability): Promise<T>;
   idle(): Promise<void>;
 }
 
@@ -224,12 +229,14 @@ interface Writer {
 function makeWriter(db: DatabaseSync, begin: StatementSync, commit: StatementSync, path: string): Writer {
   let queue: Pending[] = [];
   let scheduled: Promise<void> = Promise.resolve();
+  let durability: Durability = "synced"; // as `prepare` has left it
 
   function flush(): void {
     const batch = queue;
     queue = [];
     const outcomes: (() => void)[] = [];
     try {
+      sync(batch.every(({ durability }) => durability === "noted") ? "noted" : "synced");
       begin.run();
       for (const pending of batch) outcomes.push(applyOne(pending));
       commit.run();
@@ -240,6 +247,13 @@ function makeWriter(db: DatabaseSync, begin: StatementSync, commit: StatementSyn
       return;
     }
     for (const settle of outcomes) settle();
+  }
+
+  // SQLite takes the word between transactions only.
+  function sync(wanted: Durability): void {
+    if (wanted === durability) return;
+    db.exec(`PRAGMA synchronous = ${wanted === "noted" ? "NORMAL" : "FULL"}`);
+    durability = wanted;
   }
 
   function applyOne({ apply, resolve, reject }: Pending): () => void {
@@ -257,9 +271,9 @@ function makeWriter(db: DatabaseSync, begin: StatementSync, commit: StatementSyn
   }
 
   return {
-    write<T>(apply: () => T): Promise<T> {
+    write<T>(apply: () => T, durability: Durability = "synced"): Promise<T> {
       const { promise, resolve, reject } = Promise.withResolvers<T>();
-      queue.push({ apply, resolve: resolve as (value: never) => void, reject });
+      queue.push({ apply, durability, resolve: resolve as (value: never) => void, reject });
       // All that this turn of the event loop has to say goes into one transaction: a tick that is asked for in a
       // microtask comes after the last of them. So a revocation is on disk with its record, and not one sync later.
       if (queue.length === 1) scheduled = Promise.resolve().then(() => afterMicrotasks(flush));

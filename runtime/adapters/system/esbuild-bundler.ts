@@ -55,21 +55,49 @@ export function makeBundler(parts: { directory: string; stateDirectory?: string 
 
 type Result = esbuild.BuildResult<ReturnType<typeof optionsFor>>;
 
+/** Builds whose service went away under them, one at a time, so that a source which ends it ends no other's build twice. */
+let again: Promise<unknown> = Promise.resolve();
+
 async function build(shown: string, reach: Reach): Promise<Result> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await esbuild.build(optionsFor(shown, reach));
-    } catch (thrown) {
-      if (isBuildFailure(thrown)) throw bundleFailed(shown, thrown.errors);
-      // Stopped under us by another bundler's `close`.
-      if (attempt === 1 && /service (?:was stopped|is no longer running)/.test(messageOf(thrown))) continue;
-      throw new MayflyError({
-        code: "internal",
-        message: `esbuild: ${escapeLine(messageOf(thrown), 300)}`,
-        cause: thrown,
-      });
-    }
+  try {
+    return await esbuild.build(optionsFor(shown, reach));
+  } catch (thrown) {
+    if (!isServiceGone(thrown)) throw explained(shown, thrown);
   }
+  const own = again.then(() => buildAlone(shown, reach));
+  again = own.catch(() => undefined);
+  return own;
+}
+
+async function buildAlone(shown: string, reach: Reach): Promise<Result> {
+  await esbuild.stop(); // its library would go on asking one that has died
+  try {
+    return await esbuild.build(optionsFor(shown, reach));
+  } catch (thrown) {
+    if (!isServiceGone(thrown)) throw explained(shown, thrown);
+    throw new MayflyError({
+      code: "bundle_failed",
+      message: `esbuild ended while it read ${escapeLine(shown, 200)}`,
+      found: escapeLine(messageOf(thrown), 300),
+      needed: "a source that its parser has room for: some hundred thousand levels of nesting end it",
+      next: "look for generated, deeply nested code in the job and its packages",
+      cause: thrown,
+    });
+  }
+}
+
+/** Stopped by another bundler's `close`, or dead: by a source that it couldn't take, or by somebody's hand. */
+function isServiceGone(thrown: unknown): boolean {
+  return !isBuildFailure(thrown) && /service (?:was stopped|is no longer running)/.test(messageOf(thrown));
+}
+
+function explained(shown: string, thrown: unknown): MayflyError {
+  if (isBuildFailure(thrown)) return bundleFailed(shown, thrown.errors);
+  return new MayflyError({
+    code: "internal",
+    message: `esbuild: ${escapeLine(messageOf(thrown), 300)}`,
+    cause: thrown,
+  });
 }
 
 function optionsFor(shown: string, { directory, ...reach }: Reach) {

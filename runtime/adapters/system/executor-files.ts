@@ -134,3 +134,8 @@ function keep(directory: string, name: string, extension: string, text: string):
   }
   return path;
 }
+
+/** The same walls and another inhabitant: what `mayfly doctor --attack` tries from inside (executor/attacker.ts). */
+export async function withAttacker(files: ExecutorFiles): Promise<ExecutorFiles> {
+  return { ...files, entry: keep(dirname(files.entry), "attacker", "cjs", await buildEntry("executor/attacker.ts")) };
+}

@@ -4,9 +4,10 @@ import { MayflyError } from "../../model/error.ts";
 import type { Layer } from "../../model/run.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ExecutorClass, ExecutorPool, ExecutorProcess } from "../../ports/executor-process.ts";
+import { makeBufferCollector } from "./buffer-collector.ts";
 import type { FoundCgroups } from "./cgroup.ts";
 import type { ExecutorFiles } from "./executor-files.ts";
-import { inheritableDescriptors, isRunning } from "./proc.ts";
+import { inheritableDescriptors, isRunning, readDataBytes } from "./proc.ts";
 import { planSandbox, type Sandbox } from "./sandbox.ts";
 import { spawnExecutor } from "./sandboxed-process.ts";
 
@@ -18,6 +19,9 @@ const warmingMax = 2;
 const quietMs = 20;
 /** Yet no longer than this, ms: under steady load there is no quiet moment. The first when nothing is ready any more. */
 const quietWaitMsMax = { empty: 60, stocked: 1_000 };
+
+/** Between executors of one machine, in what counts under RLIMIT_DATA, bytes: a thread's stack, an arena, what a job's start adds. */
+const dataRoomBytes = 24 * 1_048_576;
 
 export interface PoolOptions {
   files: ExecutorFiles;
@@ -54,9 +58,12 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
   const shelves = new Map<string, Shelf>();
   const samples = new Set<() => void>();
   let sampler: NodeJS.Timeout | undefined;
+  const passed = makeBufferCollector();
   let made = 0;
   let closed = false;
   let failuresInARow = 0;
+  /** Of the first ready executor, with room; until then the plan's own figure, which is too wide to bound much. */
+  let dataBaselineBytes: number | undefined;
   let refilling: { timer: NodeJS.Timeout; sinceMs: number } | undefined;
   /** Executors that were taken and have not ended. */
   let inUse = 0;
@@ -99,6 +106,7 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
   // Once more behind the same walls: a busy machine may have been too slow. bubblewrap is installed and may yet be
   // forbidden here (no user namespaces): then without it, aloud.
   async function spawnAgain(wanted: ExecutorClass): Promise<ExecutorProcess> {
+    dataBaselineBytes = undefined; // should it have been too little
     try {
       return await spawnWith(sandbox, wanted);
     } catch (error) {
@@ -124,12 +132,16 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
       sandbox: plan,
       wanted,
       cgroup,
+      dataBaselineBytes,
       layers: plan.layers,
       clock,
       inheritable,
       sampling,
+      passed,
     });
     failuresInARow = 0;
+    const dataBytes = dataBaselineBytes === undefined ? readDataBytes(executor.pid) : undefined;
+    if (dataBytes !== undefined) dataBaselineBytes = dataBytes + dataRoomBytes;
     return executor;
   }
 

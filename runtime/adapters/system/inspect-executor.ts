@@ -1,7 +1,7 @@
 // Looks at a living executor from outside, through /proc, and says of each layer whether it is really there, whatever
 // the plan was (proc(5), namespaces(7)).
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { nobodyUid } from "./sandbox.ts";
+import { nobodyUid } from "./sandbox-layers.ts";
 
 export interface Finding {
   name: string;
@@ -27,6 +27,11 @@ export function inspectExecutor(pid: number): Finding[] {
     },
     ...["net", "mnt", "pid", "ipc", "uts"].map((kind) => ownNamespace(pid, kind)),
     emptyRoot(pid),
+    {
+      name: "seccomp",
+      armed: status.Seccomp === "2",
+      how: `/proc/<pid>/status: Seccomp ${status.Seccomp ?? "not there"}`,
+    },
     rlimits(pid),
     cgroup(pid),
   ];

@@ -32,6 +32,16 @@ export function readStat(pid: number): ProcessStat | undefined {
   };
 }
 
+/** What of a process counts under RLIMIT_DATA, bytes (setrlimit(2)); undefined when there is no such process. */
+export function readDataBytes(pid: number): number | undefined {
+  try {
+    const kibibytes = /^VmData:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    return kibibytes === undefined ? undefined : Number(kibibytes) * 1_024;
+  } catch {
+    return undefined;
+  }
+}
+
 /** True while pid still names the process that started at `startTicks`; a zombie has ended. */
 export function isRunning(pid: number, startTicks: number): boolean {
   const stat = readStat(pid);
@@ -45,6 +55,15 @@ export function firstChild(pid: number): number | undefined {
     return Number.isNaN(child) ? undefined : child;
   } catch {
     return undefined;
+  }
+}
+
+/** 0 when there is no such process. */
+export function parentOf(pid: number): number {
+  try {
+    return Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
+  } catch {
+    return 0;
   }
 }
 

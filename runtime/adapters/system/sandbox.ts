@@ -1,8 +1,9 @@
 // The walls around an executor: which of them this machine offers, and the command line that raises them. It decides
 // nothing about a run; whether a missing wall is fatal is the caller's word (`osSandbox`).
 //
-//   as root, with bubblewrap       prlimit → bwrap (its own namespaces, caps for setuid only) → node, which becomes nobody
-//   as a user, with bubblewrap     prlimit → bwrap (user namespace) → node
+//   as root, with bubblewrap       prlimit → bwrap (its own namespaces, caps for setuid only, filter of system calls)
+//                                  → node, which becomes nobody
+//   as a user, with bubblewrap     prlimit → bwrap (user namespace, filter of system calls) → node
 //   without bubblewrap             prlimit → setpriv (no_new_privs, dies with parent) → env -i → node, with uid nobody
 //                                  where readable
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
@@ -11,19 +12,24 @@ import type { Layer } from "../../model/run.ts";
 import type { ExecutorClass } from "../../ports/executor-process.ts";
 import type { FoundCgroups } from "./cgroup.ts";
 import type { ExecutorFiles } from "./executor-files.ts";
-
-export const nobodyUid = 65_534;
+import { describeLayers, type Filter, nobodyUid, type Tools } from "./sandbox-layers.ts";
+import { seccompProgram, whyNoSeccomp } from "./seccomp.ts";
 
 /** Of coreutils: where it is on every Linux. */
 const envTool = "/usr/bin/env";
 
 /** Descriptor on which bwrap tells the pid of the namespace's first process. */
 export const infoFd = 4;
+/** Descriptor from which bwrap reads the filter of system calls, to its end. */
+export const seccompFd = 5;
 
-/** What V8's reserved ranges count as under RLIMIT_DATA before any job runs, bytes: measured 1.1 GB (Node 26, x86-64). */
-const dataBaselineBytes = 1_280 * 1_048_576;
-/** An executor's own memory before any job runs, bytes: measured 50 to 60 MiB resident. */
-const executorBaselineBytes = 96 * 1_048_576;
+/** What counts under RLIMIT_DATA before any job runs, where it has not been measured: 1.1 GB on Node 26, x86-64, most of it reserved by V8. */
+const dataBaselineBytesMax = 1_280 * 1_048_576;
+/**
+ * An executor's private memory before any job runs, bytes: measured 12 to 18 MiB. Some 45 MiB of Node's own program are
+ * resident beside it and shared by all executors, so that one's peak is at most 1.5 times the job's limit and 96 MiB.
+ */
+const privateBaselineBytes = 48 * 1_048_576;
 /** Descriptors: Node's own are about 20. */
 const filesMax = 64;
 /** Threads: Node's own are about 12. */
@@ -33,16 +39,16 @@ export interface Sandbox {
   readonly layers: readonly Layer[];
   /** True when every operating-system wall that can be required is armed. */
   readonly complete: boolean;
-  command(wanted: ExecutorClass): { file: string; args: string[]; uid?: number; gid?: number };
+  /** @param dataBaselineBytes what a ready executor counts under RLIMIT_DATA, with room, once that is known. */
+  command(
+    wanted: ExecutorClass,
+    dataBaselineBytes?: number,
+  ): { file: string; args: string[]; uid?: number; gid?: number };
   cgroupLimits(wanted: ExecutorClass): { memoryBytes: number; pidsMax: number };
   /** Whether the process that we spawn is bwrap's outer one rather than node itself. */
   readonly nested: boolean;
-}
-
-interface Tools {
-  bwrap: string | undefined;
-  prlimit: string | undefined;
-  setpriv: string | undefined;
+  /** The filter of system calls, to be written to `seccompFd`; undefined when this machine can't have one. */
+  readonly seccomp: Uint8Array | undefined;
 }
 
 export interface SandboxOptions {
@@ -52,6 +58,9 @@ export interface SandboxOptions {
   path: string;
   /** Why bubblewrap turned out not to work here, once it was tried. */
   bwrapBroken?: string;
+  /** Of `process.arch`, and why the kernel can't filter system calls: what this machine has, unless a test says otherwise. */
+  architecture?: string;
+  noSeccomp?: string | undefined;
 }
 
 export function planSandbox(options: SandboxOptions): Sandbox {
@@ -59,30 +68,47 @@ export function planSandbox(options: SandboxOptions): Sandbox {
   const bwrap = options.bwrapBroken === undefined ? tools.bwrap : undefined;
   const isRoot = process.getuid?.() === 0;
   const readable = isRoot && bwrap === undefined && readableByOthers(Object.values(options.files));
-  const layers = describeLayers({ ...options, tools: { ...tools, bwrap }, isRoot, readable });
+  const filter = planSeccomp({ architecture: process.arch, noSeccomp: whyNoSeccomp(), ...options });
+  const seccomp = bwrap !== undefined && "program" in filter ? filter.program : undefined;
+  const layers = describeLayers({ ...options, tools: { ...tools, bwrap }, isRoot, readable, filter });
   const walls =
-    bwrap === undefined ? plainArgs(tools.setpriv) : [bwrap, ...bwrapArgs(options.files, libraries(), isRoot)];
+    bwrap === undefined
+      ? plainArgs(tools.setpriv)
+      : [bwrap, ...bwrapArgs(options.files, libraries(), isRoot), ...seccompArgs(seccomp)];
   return {
     layers,
     complete: layers.every((layer) => layer.armed),
     nested: bwrap !== undefined,
-    command: (wanted) => {
-      const limits = tools.prlimit === undefined ? [] : [tools.prlimit, ...rlimits(wanted)];
+    seccomp,
+    command: (wanted, dataBaselineBytes = dataBaselineBytesMax) => {
+      const limits = tools.prlimit === undefined ? [] : [tools.prlimit, ...rlimits(wanted, dataBaselineBytes)];
       const paths = bwrap === undefined ? options.files : insideNames;
       const [file = "", ...args] = [...limits, ...walls, ...nodeArgs(paths, wanted)];
       return readable ? { file, args, uid: nobodyUid, gid: nobodyUid } : { file, args };
     },
     cgroupLimits: (wanted) => ({
-      memoryBytes: executorBaselineBytes + Math.ceil(wanted.memoryBytes * 1.5),
+      memoryBytes: privateBaselineBytes + Math.ceil(wanted.memoryBytes * 1.5),
       pidsMax: tasksMax,
     }),
   };
+}
+
+function planSeccomp({ architecture, noSeccomp }: { architecture: string; noSeccomp: string | undefined }): Filter {
+  if (noSeccomp !== undefined) return { missing: noSeccomp, hint: "use a kernel with CONFIG_SECCOMP_FILTER" };
+  const program = seccompProgram(architecture);
+  if (program !== undefined) return { program };
+  return { missing: `no table of system calls for ${architecture}`, hint: "use an x86-64 or arm64 machine" };
+}
+
+function seccompArgs(program: Uint8Array | undefined): string[] {
+  return program === undefined ? [] : ["--seccomp", String(seccompFd)];
 }
 
 function nodeArgs(files: ExecutorFiles, wanted: ExecutorClass): string[] {
   return [
     files.node,
     "--permission",
+    "--disable-sigusr1", // which would open the inspector
     "--allow-addons",
     `--allow-fs-read=${files.entry}`,
     `--allow-fs-read=${files.guest}`,
@@ -106,7 +132,7 @@ const insideNames: ExecutorFiles = {
   codeCache: "/guest.cache",
 };
 
-function rlimits(wanted: ExecutorClass): string[] {
+function rlimits(wanted: ExecutorClass, dataBaselineBytes: number): string[] {
   return [
     "--core=0",
     "--fsize=0",
@@ -203,76 +229,4 @@ function readableByOthers(paths: readonly string[]): boolean {
     }
     return true;
   });
-}
-
-interface Findings extends SandboxOptions {
-  tools: Tools;
-  isRoot: boolean;
-  readable: boolean;
-}
-
-const installTools = "apt-get install bubblewrap util-linux";
-
-function describeLayers({ tools, cgroups, bwrapBroken, isRoot, readable }: Findings): Layer[] {
-  const layer = (name: string, armed: boolean, detail: string, hint?: string): Layer =>
-    armed || hint === undefined ? { name, armed, detail } : { name, armed, detail, hint };
-  const bwrap = tools.bwrap !== undefined;
-  const noBwrap =
-    bwrapBroken === undefined ? "bubblewrap (bwrap) is not installed" : `bubblewrap doesn't work here: ${bwrapBroken}`;
-  const hint = bwrapBroken === undefined ? installTools : "sysctl kernel.unprivileged_userns_clone=1, or start as root";
-  // The kernel forgets a parent-death signal when a process changes its user (prctl(2)).
-  const keepsSignal = !isRoot || readable;
-  const namespaces = (what: string) => (bwrap ? what : noBwrap);
-  return [
-    layer("process", true, "one process a run, empty environment, one pipe"),
-    layer("node-permission", true, "--permission: no file, no child, no worker; dropped further once loaded"),
-    layer(
-      "rlimits",
-      tools.prlimit !== undefined,
-      tools.prlimit === undefined ? "prlimit is not installed" : "core, fsize, nofile, cpu, data",
-      "apt-get install util-linux",
-    ),
-    layer(
-      "no-new-privs",
-      bwrap || tools.setpriv !== undefined,
-      bwrap ? "by bubblewrap" : tools.setpriv ? "by setpriv" : "setpriv is not installed",
-      "apt-get install util-linux",
-    ),
-    layer(
-      "unprivileged-uid",
-      !isRoot || bwrap || readable,
-      uidDetail(isRoot, bwrap, readable),
-      "start as an ordinary user, or install bubblewrap: apt-get install bubblewrap",
-    ),
-    layer("network-namespace", bwrap, namespaces("no network interface but an empty loopback"), hint),
-    layer("mount-tree", bwrap, namespaces("its own files, read-only; no /proc, /dev, /tmp"), hint),
-    layer("pid-namespace", bwrap, namespaces("sees no other process"), hint),
-    layer(
-      "die-with-parent",
-      bwrap || (tools.setpriv !== undefined && keepsSignal),
-      bwrap ? "by bubblewrap, and at the pipe's end" : signalDetail(tools.setpriv, keepsSignal),
-      keepsSignal
-        ? "apt-get install util-linux"
-        : "start as an ordinary user, or install bubblewrap: apt-get install bubblewrap",
-    ),
-    "cgroups" in cgroups
-      ? layer("cgroup", true, cgroups.cgroups.detail)
-      : layer(
-          "cgroup",
-          false,
-          cgroups.missing,
-          "delegate a cgroup to this user (systemd: Delegate=memory pids), or start as root",
-        ),
-  ];
-}
-
-function signalDetail(setpriv: string | undefined, keepsSignal: boolean): string {
-  if (setpriv === undefined) return "at the pipe's end only: setpriv is not installed";
-  if (!keepsSignal) return "at the pipe's end only: becoming nobody, it loses the signal that setpriv arranged";
-  return "by setpriv, and at the pipe's end";
-}
-
-function uidDetail(isRoot: boolean, bwrap: boolean, readable: boolean): string {
-  if (!isRoot) return `the supervisor's own, uid ${process.getuid?.() ?? "unknown"}`;
-  return bwrap || readable ? `uid ${nobodyUid}` : "root: the installation's files can't be read by another user";
 }

@@ -2,7 +2,7 @@
 // ended by SIGKILL. Its states: warming → ready → (launched, watched) → exited.
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import type { Duplex, Readable } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 import { escapeLine, MayflyError } from "../../model/error.ts";
 import type { Layer } from "../../model/run.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -16,32 +16,38 @@ import type {
 import { encodeFrame, type Frame, FrameDecoder, FrameError } from "../../protocol/frame.ts";
 import type { Cgroup } from "./cgroup.ts";
 import { firstChild, isRunning, readStat } from "./proc.ts";
-import { infoFd, type Sandbox } from "./sandbox.ts";
+import { infoFd, type Sandbox, seccompFd } from "./sandbox.ts";
 
 /** What V8 adds for a job's code and its own bookkeeping before it counts as the job's memory, bytes. */
 const memorySlackBytes = 8 * 1_048_576;
 /** Kept of what an executor writes to stderr, bytes. */
 const stderrBytesMax = 8_192;
 /** Unsent bytes towards an executor that doesn't read, before it is given up. */
-const unsentBytesMax = 64 * 1_048_576;
+const unsentBytesMax = 32 * 1_048_576;
+/** Unsent bytes that don't hold up a stream: two windows. */
+const unreadBytesMax = 524_288;
 const readyWithinMs = 20_000;
 
 export interface SpawnOptions {
   sandbox: Sandbox;
   wanted: ExecutorClass;
   cgroup: Cgroup | undefined;
+  /** What an executor here counts under RLIMIT_DATA before any job runs, bytes; undefined until one has been seen. */
+  dataBaselineBytes?: number | undefined;
   layers: readonly Layer[];
   clock: Clock;
   /** Descriptors that an executor must not be born with. */
   inheritable: readonly number[];
   /** Calls `sample` at short intervals until the returned function is called. */
   sampling: (sample: () => void) => () => void;
+  /** Told of the bytes that pass through its pipe. */
+  passed?: (bytes: number) => void;
 }
 
 /** Resolves when the executor is ready. Rejects with MayflyError `executor_unavailable`; nothing is then left of it. */
 export async function spawnExecutor(options: SpawnOptions): Promise<ExecutorProcess> {
   const { sandbox, wanted, cgroup } = options;
-  const { file: outer, args: outerArgs, ...owner } = sandbox.command(wanted);
+  const { file: outer, args: outerArgs, ...owner } = sandbox.command(wanted, options.dataBaselineBytes);
   const entersItself = cgroup !== undefined && owner.uid === undefined;
   const { file, args } = entersItself ? cgroup.entered(outer, outerArgs) : { file: outer, args: outerArgs };
   const child = withStdio(options, (stdio) => spawn(file, args, { ...owner, env: {}, cwd: "/", stdio }));
@@ -66,15 +72,15 @@ export async function spawnExecutor(options: SpawnOptions): Promise<ExecutorProc
   }
 }
 
-// stderr and the pipe (and bwrap's word on the pid). What this process was itself started with would be inherited, whatever
-// it is: there the executor gets /dev/null.
+// stderr and the pipe (bwrap's word on the pid, and the filter for it). What this process was itself started with would
+// be inherited, whatever it is: there the executor gets /dev/null.
 function withStdio<T>({ sandbox, inheritable }: SpawnOptions, start: (stdio: StdioOptions) => T): T {
   const own: ("ignore" | "pipe" | number)[] = [
     "ignore",
     "ignore",
     "pipe",
     "pipe",
-    ...(sandbox.nested ? ["pipe" as const] : []),
+    ...(sandbox.nested ? (["pipe", "pipe"] as const) : []),
   ];
   const foreign = inheritable.filter((fd) => fd >= own.length);
   if (foreign.length === 0) return start(own);
@@ -109,6 +115,8 @@ class SandboxedProcess implements ExecutorProcess {
   #cpuMs = 0;
   #rssBytesPeak = 0;
   #stopSampling: (() => void) | undefined;
+  /** One for all who wait. */
+  #draining: Promise<void> | undefined;
 
   constructor(child: ChildProcess, options: SpawnOptions) {
     this.#child = child;
@@ -142,6 +150,9 @@ class SandboxedProcess implements ExecutorProcess {
     info?.once("data", (chunk: Buffer) => {
       this.#namespacePid = Number(/"child-pid": (\d+)/.exec(chunk.toString("latin1"))?.[1]) || undefined;
     });
+    const filter = (this.#child.stdio as readonly unknown[])[seccompFd] as Writable | undefined;
+    filter?.on("error", () => {}); // bwrap is gone: that shows as its exit
+    filter?.end(this.#options.sandbox.seccomp);
     return promise;
   }
 
@@ -167,6 +178,7 @@ class SandboxedProcess implements ExecutorProcess {
   }
 
   #receive(chunk: Buffer): void {
+    this.#options.passed?.(chunk.length);
     let frames: Frame[];
     try {
       frames = this.#decoder.push(chunk);
@@ -207,8 +219,27 @@ class SandboxedProcess implements ExecutorProcess {
 
   send(frame: Frame): void {
     if (this.#hasExited) return;
+    this.#options.passed?.(frame.body.length);
+    this.#pipe.cork(); // header and body by one system call
     for (const part of encodeFrame(frame)) this.#pipe.write(part);
+    this.#pipe.uncork();
     if (this.#pipe.writableLength > unsentBytesMax) this.#giveUp("it doesn't read what it asked for");
+  }
+
+  async drained(): Promise<void> {
+    while (!this.#hasExited && this.#pipe.writableLength > unreadBytesMax) {
+      this.#draining ??= new Promise<void>((resolve) => {
+        this.#pipe.once("drain", resolve);
+        this.#pipe.once("close", resolve);
+      });
+      await this.#draining;
+      this.#draining = undefined;
+    }
+  }
+
+  listen(wanted: boolean): void {
+    if (wanted) this.#pipe.resume();
+    else this.#pipe.pause();
   }
 
   onFrame(listener: (frame: Frame) => void): void {

@@ -1,13 +1,32 @@
-// A directory of its own for something that must leave nothing behind: 0700, unguessable, removed whatever happens.
-import { rm } from "node:fs/promises";
+// A directory of its own for something that must leave nothing behind: 0700, unguessable, removed whatever happens in it
+// (file-tree-remove.ts). A run's own directory is file-tree.ts's business.
+import { basename, dirname } from "node:path";
 import tmp from "tmp";
+import { MayflyError, quote } from "../../model/error.ts";
+import { removeTree } from "./file-tree-remove.ts";
 
-/** @param prefix becomes the start of its name in the system's temporary directory. */
+/**
+ * Its name is unguessable; `prefix` (letters, digits, hyphens) only says whose it is.
+ * @throws MayflyError `internal` for another prefix, `state_directory` when it can't be removed.
+ */
 export async function withTemporaryDirectory<T>(prefix: string, use: (path: string) => Promise<T>): Promise<T> {
+  if (!/^[a-z0-9-]+$/.test(prefix)) {
+    throw new MayflyError({ code: "internal", message: "a temporary directory's prefix", found: quote(prefix) });
+  }
   const { name } = tmp.dirSync({ prefix, mode: 0o700, keep: true });
   try {
     return await use(name);
   } finally {
-    await rm(name, { recursive: true, force: true });
+    await remove(name);
   }
+}
+
+async function remove(path: string): Promise<void> {
+  if (await removeTree(dirname(path), basename(path))) return;
+  throw new MayflyError({
+    code: "state_directory",
+    message: "a temporary directory could not be removed",
+    found: quote(path, 400),
+    next: "look who still works in it, and remove it by hand",
+  });
 }

@@ -2,6 +2,7 @@
 // caches nothing, knows no proxy, and shares no connection between hosts or runs. It bounds time, header fields and
 // inflated bodies, and says what went wrong in ExchangeFailure's few words. What may be asked, and of whom, was decided
 // before: it takes a CheckedTarget and nothing weaker.
+import type { Readable } from "node:stream";
 import { type Dispatcher, errors, Pool } from "undici";
 import type { CheckedTarget } from "../../model/checked.ts";
 import {
@@ -10,6 +11,7 @@ import {
   type ExchangeLimits,
   type HttpClient,
   type OpenHttpClient,
+  type RequestBody,
 } from "../../ports/http-client.ts";
 import { makeConnector, makeSocketSet, makeTrust } from "./undici-connect.ts";
 import { acceptedCodings, type BodySink, makeBodySink, readCodings } from "./undici-inflate.ts";
@@ -36,7 +38,7 @@ export function makeUndiciClients({ extraCaForTests = [] }: UndiciOptions = {}):
 function makeClient(trusted: () => ReturnType<typeof makeTrust>): HttpClient {
   const sockets = makeSocketSet();
   const pools = new Map<string, Pool>();
-  const underWay = new Set<(failure: ExchangeFailure) => void>();
+  const underWay = new Set<Started["stop"]>();
   let closed = false;
 
   /** One pool for a scheme, host, port and address: no connection serves two names (NET-28). */
@@ -50,6 +52,7 @@ function makeClient(trusted: () => ReturnType<typeof makeTrust>): HttpClient {
     const pool = new Pool(origin, {
       connect: makeConnector({ address, port, host, tls }, sockets),
       allowH2: false,
+      useMilo: false, // another parser, which a variable of the environment would choose
       pipelining: 1,
       maxHeaderSize: headerBytesMax,
       headersTimeout: 0, // the total time of the exchange covers both
@@ -59,25 +62,24 @@ function makeClient(trusted: () => ReturnType<typeof makeTrust>): HttpClient {
     return pool;
   }
 
-  async function exchange(
+  function exchange(
     target: CheckedTarget,
-    body: Uint8Array | null,
+    body: RequestBody | null,
     limits: ExchangeLimits,
     signal: AbortSignal,
   ): Promise<Exchange> {
-    if (closed || signal.aborted) throw new ExchangeFailure("aborted", "given up before it began");
-    const work = startExchange({ pool: poolFor(target, limits.headerBytesMax), target, body, limits });
+    if (closed || signal.aborted) return Promise.reject(new ExchangeFailure("aborted", "given up before it began"));
+    const work = startExchange({ pool: poolFor(target, limits.headerBytesMax), target, body, limits, onOver });
     const onAbort = () => work.stop(new ExchangeFailure("aborted", "given up"));
     const timer = setTimeout(() => work.stop(new ExchangeFailure("net_timeout", "out of time")), limits.totalMs);
     signal.addEventListener("abort", onAbort, { once: true });
     underWay.add(work.stop);
-    try {
-      return await work.done;
-    } finally {
+    function onOver(): void {
       clearTimeout(timer);
       signal.removeEventListener("abort", onAbort);
       underWay.delete(work.stop);
     }
+    return work.head;
   }
 
   async function close(): Promise<void> {
@@ -93,31 +95,38 @@ function makeClient(trusted: () => ReturnType<typeof makeTrust>): HttpClient {
 }
 
 interface Started {
-  done: Promise<Exchange>;
-  stop(failure: ExchangeFailure): void;
+  head: Promise<Exchange>;
+  stop(reason: ExchangeFailure): void;
 }
 
 interface ExchangeParts {
   pool: Pool;
   target: CheckedTarget;
-  body: Uint8Array | null;
+  body: RequestBody | null;
   limits: ExchangeLimits;
+  /** Once, when the last byte has come or nothing more will. Not before `startExchange` has returned. */
+  onOver(): void;
 }
 
-function startExchange({ pool, target, body, limits }: ExchangeParts): Started {
-  const { promise: done, resolve, reject } = Promise.withResolvers<Exchange>();
+function startExchange({ pool, target, body, limits, onOver }: ExchangeParts): Started {
+  const { promise: head, resolve, reject } = Promise.withResolvers<Exchange>();
   let controller: Dispatcher.DispatchController | undefined;
   let sink: BodySink | undefined;
-  let head: Omit<Exchange, "body" | "wireBytes"> | undefined;
   let interim = 0;
   let over = false;
 
-  function stop(failure: ExchangeFailure): void {
-    if (over) return;
+  function conclude(): boolean {
+    if (over) return false;
     over = true;
-    sink?.destroy();
-    reject(failure);
-    controller?.abort(failure); // destroys the connection: what is left on it belongs to nobody
+    queueMicrotask(onOver);
+    return true;
+  }
+
+  function stop(reason: Error): void {
+    if (!conclude()) return;
+    sink?.fail(reason as ExchangeFailure);
+    reject(reason);
+    controller?.abort(reason); // destroys the connection: what is left on it belongs to nobody
   }
 
   const handler: Dispatcher.DispatchHandler = {
@@ -134,14 +143,18 @@ function startExchange({ pool, target, body, limits }: ExchangeParts): Started {
       }
       try {
         const headers = readHeaders(started.rawHeaders, limits.headerBytesMax);
-        const codings = readCodings(headers);
-        head = { status, statusText: statusText ?? "", headers };
+        const codings = bodyless(target.method, status) ? undefined : readCodings(headers);
+        refuseStatedLength(target.method, headers, limits.bodyBytesMax);
         sink = makeBodySink({
           codings: codings ?? [],
           bytesMax: limits.bodyBytesMax,
           onDrain: () => started.resume(),
+          onEnd: conclude,
           onFailure: stop,
         });
+        const { body, wireBytes } = sink;
+        const left = codings === undefined || codings.length === 0 ? headers : headers.filter(([name]) => !stale(name));
+        resolve({ status, statusText: statusText ?? "", headers: left, body, wireBytes });
       } catch (error) {
         stop(asFailure(error));
       }
@@ -155,15 +168,7 @@ function startExchange({ pool, target, body, limits }: ExchangeParts): Started {
       }
     },
     onResponseEnd() {
-      if (over || sink === undefined || head === undefined) return;
-      void finish(sink, head).then(
-        (whole) => {
-          over = true;
-          // A turn later undici has its connection back, and a request that follows at once can have it.
-          setImmediate(() => resolve(whole));
-        },
-        (error: unknown) => stop(asFailure(error)),
-      );
+      if (!over) sink?.end();
     },
     onResponseError(_started, error) {
       stop(asFailure(error));
@@ -172,27 +177,35 @@ function startExchange({ pool, target, body, limits }: ExchangeParts): Started {
 
   try {
     pool.dispatch(
-      { path: target.path, method: target.method, headers: wireHeaders(target), body: bytesOf(body) },
+      { path: target.path, method: target.method, headers: wireHeaders(target, body), body: wireBody(body, stop) },
       handler,
     );
   } catch (error) {
     stop(asFailure(error));
   }
-  return { done, stop };
+  return { head, stop };
 }
 
-async function finish(sink: BodySink, head: Omit<Exchange, "body" | "wireBytes">): Promise<Exchange> {
-  const body = await sink.end();
-  const wireBytes = sink.wireBytes();
-  // What was inflated no longer has the length and the coding that the server stated.
-  const inflated = wireBytes > 0 && (readCodings(head.headers)?.length ?? 0) > 0;
-  const stale = (name: string) => name === "content-encoding" || name === "content-length";
-  const headers = inflated ? head.headers.filter(([name]) => !stale(name)) : head.headers;
-  return { ...head, headers, body, wireBytes };
+/** What was inflated no longer has the length and the coding that the server stated. */
+function stale(name: string): boolean {
+  return name === "content-encoding" || name === "content-length";
 }
 
-function wireHeaders(target: CheckedTarget): string[] {
+function bodyless(method: string, status: number): boolean {
+  return method === "HEAD" || status === 204 || status === 304;
+}
+
+/** @throws ExchangeFailure `response_size` before a byte of it is asked for. */
+function refuseStatedLength(method: string, headers: Exchange["headers"], bytesMax: number): void {
+  if (method === "HEAD") return;
+  const stated = headers.find(([name]) => name === "content-length")?.[1] ?? "0";
+  if (Number(stated) > bytesMax) throw new ExchangeFailure("response_size", "the body is stated above the limit");
+}
+
+function wireHeaders(target: CheckedTarget, body: RequestBody | null): string[] {
   const fields = [["host", hostHeader(target)] as const, ...target.headers];
+  if (body !== null && !(body instanceof Uint8Array) && body.bytes !== null)
+    fields.push(["content-length", String(body.bytes)]);
   if (!target.headers.some(([name]) => name === "accept-encoding")) fields.push(["accept-encoding", acceptedCodings]);
   return fields.flat();
 }
@@ -206,8 +219,21 @@ function hostHeader(target: CheckedTarget): string {
   return target.port === own ? target.host : `${target.host}:${target.port}`;
 }
 
-function bytesOf(body: Uint8Array | null): Buffer | null {
-  return body === null ? null : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+/** In undici's words. Its types say Readable; what it takes is any async iterable. */
+function wireBody(body: RequestBody | null, stop: (failure: Error) => void): Buffer | Readable | null {
+  if (body === null) return null;
+  if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return watched(body.pieces, stop) as unknown as Readable;
+}
+
+/** The reason for which the pieces end too early is the reason for which the exchange does. */
+async function* watched(pieces: AsyncIterable<Uint8Array>, stop: (failure: Error) => void): AsyncIterable<Uint8Array> {
+  try {
+    yield* pieces;
+  } catch (error) {
+    stop(error as Error);
+    throw error;
+  }
 }
 
 /** @throws ExchangeFailure `response_header`. */

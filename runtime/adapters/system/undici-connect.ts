@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
 import { buildConnector } from "undici";
 import { canonicalAddress } from "../../model/addresses.ts";
+import { requireHttp1 } from "./undici-head.ts";
 
 /** No answer to connect for this long is no answer: the request's own time may be an hour. */
 const CONNECT_MS_MAX = 10_000;
@@ -27,10 +28,16 @@ export interface SocketSet {
 
 /**
  * Trusts the authorities that Node carries, and `extraCaForTests`; nothing that NODE_EXTRA_CA_CERTS, the system's store
- * or OpenSSL's own variables name.
+ * or OpenSSL's own variables name. Single certificates that their authority has taken back are refused where
+ * `revocationLists` (PEM; each authority of the chain needs one) say so. In production there are none: an authority ends
+ * with the Node release that drops it, and nothing asks for lists or OCSP answers, which would be egress of its own.
  */
-export function makeTrust(extraCaForTests: readonly string[]): SecureContext {
-  return createSecureContext({ ca: [...rootCertificates, ...extraCaForTests], minVersion: "TLSv1.2" });
+export function makeTrust(extraCaForTests: readonly string[], revocationLists: readonly string[] = []): SecureContext {
+  return createSecureContext({
+    ca: [...rootCertificates, ...extraCaForTests],
+    minVersion: "TLSv1.2",
+    ...(revocationLists.length === 0 ? {} : { crl: [...revocationLists] }),
+  });
 }
 
 /** A connector for undici that ignores the name it is asked for and dials `dial`. */
@@ -59,9 +66,12 @@ export function makeConnector(dial: Dial, sockets: SocketSet): buildConnector.co
       const [error, connected] = result;
       if (error !== null) return callback(error, null);
       const problem = dialProblem(connected, dial);
-      if (problem === undefined) return callback(null, connected);
-      connected.destroy();
-      callback(problem, null);
+      if (problem !== undefined) {
+        connected.destroy();
+        return callback(problem, null);
+      }
+      requireHttp1(connected);
+      callback(null, connected);
     }) as unknown as Socket; // buildConnector returns the socket at once; its type doesn't say so
     sockets.add(socket);
   };

@@ -1,131 +1,119 @@
-// `mayfly doctor`: tries every layer and every limit on this machine, with real executors, and says which hold. Its
-// state lives in a temporary directory, so that it never touches an installation's.
-import { createHash } from "node:crypto";
-import colors from "picocolors";
-import { type Finding, inspectExecutor } from "../../adapters/system/inspect-executor.ts";
+// `mayfly doctor`: looks at the layers and tries the limits, with real executors. `--attack`: all of our own attacks against
+// this installation, each with its verdict. State, issuer and listeners are its own, in a temporary directory.
+import { systemClock } from "../../adapters/system/clock.ts";
 import { withTemporaryDirectory } from "../../adapters/system/temporary-directory.ts";
-import { versionFindings } from "../../adapters/system/versions.ts";
-import { openRuntime, type Runtime } from "../../compose.ts";
-import { type Config, parseConfig } from "../../config.ts";
+import type { Config } from "../../config.ts";
 import { exitCodes, MayflyError } from "../../model/error.ts";
-import type { Bundle } from "../../ports/bundler.ts";
 import { type ConfigOption, loadConfig } from "../config.ts";
-import { probeScript, probeSpec, probes } from "../doctor/probes.ts";
+import type { Attack, Place, Row } from "../doctor/attack.ts";
+import { allAttacks, lookAttacks } from "../doctor/attacks/all.ts";
+import { type Conclusion, conclude } from "../doctor/conclusion.ts";
+import { openLab } from "../doctor/lab.ts";
+import { layerRows, versionRows } from "../doctor/layers.ts";
+import { attackLine, lookLine, lookRow } from "../doctor/report.ts";
+import { runAttacks } from "../doctor/run-attacks.ts";
 import { printJson, printResult, say, warn } from "../print.ts";
 
-interface Row extends Finding {
-  kind: "version" | "layer" | "limit";
-  hint?: string;
+export interface DoctorOptions extends ConfigOption {
+  json?: boolean;
+  attack?: boolean;
 }
 
-export async function doctor(options: ConfigOption & { json?: boolean }): Promise<void> {
-  const osSandbox = await requiredSandbox(options);
-  await withTemporaryDirectory("mayfly-doctor-", async (directory) => {
-    const rows = [...versionRows(), ...(await tryAll(probeConfig(directory)))];
-    if (options.json) await printJson({ rows, osSandbox });
-    else await printResult(rows.map(line).join("\n"));
-    process.exitCode = conclude(rows, osSandbox);
-  });
+export async function doctor(options: DoctorOptions): Promise<void> {
+  const { executor, path } = await settingsOf(options);
+  const osSandbox = executor.osSandbox ?? "required";
+  const interrupted = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => interrupted.abort(new Error(signal));
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  try {
+    const attacks = options.attack ? allAttacks : lookAttacks;
+    const rows = await withTemporaryDirectory("mayfly-doctor-", (directory) =>
+      tryAll({ executor, directory, attacks, signal: interrupted.signal, tells: options.attack === true }),
+    );
+    await (options.attack ? printAttacks : printLook)(rows, { osSandbox, path, json: options.json === true });
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error;
+    say(`${interrupted.signal.reason.message}: stopped, and everything was taken away`);
+    process.exitCode = exitCodes.interrupted;
+  } finally {
+    for (const signal of signals) process.off(signal, onSignal);
+  }
 }
 
 // A machine can be examined before there is a config; a broken config is an error as everywhere.
-async function requiredSandbox(options: ConfigOption): Promise<"required" | "preferred"> {
+async function settingsOf(options: ConfigOption): Promise<Pick<Config, "executor"> & { path: string | null }> {
   try {
-    return (await loadConfig(options)).executor.osSandbox ?? "required";
+    return await loadConfig(options);
   } catch (error) {
     if (error instanceof MayflyError && error.code === "config_missing" && options.config === undefined)
-      return "required";
+      return { executor: { osSandbox: null, warm: 0 }, path: null };
     throw error;
   }
 }
 
-function probeConfig(directory: string): Config {
-  const config = parseConfig({ jobs: {} }, { directory, path: `${directory}/sandbox.config.ts` });
-  const specs = probes.map(probeSpec);
-  return { ...config, jobs: Object.fromEntries(specs.map((spec) => [spec.name, spec])) };
+interface Trial {
+  executor: Config["executor"];
+  directory: string;
+  attacks: (place: Place) => readonly Attack[];
+  signal: AbortSignal;
+  /** Whether each attack is announced. */
+  tells: boolean;
 }
 
-function versionRows(): Row[] {
-  return versionFindings().map(({ name, found, floor, holds }) => ({
-    kind: "version",
-    name,
-    armed: holds,
-    how: `found ${found}, floor ${floor}`,
-  }));
-}
-
-async function tryAll(config: Config): Promise<Row[]> {
-  const scripts = new Map(probes.map((probe) => [probeSpec(probe).name, probeScript(probe)]));
-  const bundle = async ({ name }: { name: string }): Promise<Bundle> => {
-    const code = Buffer.from(scripts.get(name) ?? "");
-    return { code, digest: `sha256:${createHash("sha256").update(code).digest("hex")}`, sourceMap: "{}", inputs: [] };
-  };
-  const runtime = await openRuntime({
-    config,
-    role: "test",
-    osSandbox: "preferred",
-    onEvent: () => {},
+async function tryAll({ executor, directory, attacks, signal, tells }: Trial): Promise<Row[]> {
+  const lab = await openLab({
+    // What is missing shall be seen rather than refused; what follows from it is this command's exit code.
+    executor: { ...executor, osSandbox: "preferred" },
+    directory,
+    attacks,
     onWarning: warn,
-    world: { bundle },
-    warm: false,
+    env: process.env,
   });
+  signal.addEventListener("abort", () => lab.stop(), { once: true });
   try {
-    return [...(await tryLayers(runtime)), ...(await tryLimits(runtime))];
+    signal.throwIfAborted();
+    const before = [...versionRows(), ...(await layerRows(lab.runtime.pool, systemClock))];
+    const onTry = (attack: Attack, number: number, of: number) =>
+      say(`${String(number).padStart(String(of).length)} of ${of}: ${attack.group}, ${attack.name}`);
+    const rows = await runAttacks({ lab, clock: systemClock, atOnce: 1, signal, ...(tells ? { onTry } : {}) });
+    return [...before, ...rows];
   } finally {
-    await runtime.close();
+    await lab.close();
   }
 }
 
-async function tryLayers({ pool }: Runtime): Promise<Row[]> {
-  const executor = await pool.take({ memoryBytes: 32 * 1_048_576, cpuMs: 10_000 });
-  const seen = inspectExecutor(executor.pid);
-  await executor.kill(5_000);
-  // A layer that the plan lacks has a hint; what the plan has must also be seen.
-  const planned = new Map(pool.layers().map((layer) => [layer.name, layer]));
-  const rows: Row[] = seen.map((finding) => {
-    const hint = planned.get(finding.name)?.hint ?? planned.get(`${finding.name.replace("net-", "network-")}`)?.hint;
-    return { kind: "layer", ...finding, ...(finding.armed || hint === undefined ? {} : { hint }) };
-  });
-  const unseen = pool.layers().filter(({ name }) => name === "node-permission" || name === "die-with-parent");
-  return [...rows, ...unseen.map(({ name, armed, detail }): Row => ({ kind: "layer", name, armed, how: detail }))];
+interface Printing {
+  osSandbox: "required" | "preferred";
+  path: string | null;
+  json: boolean;
 }
 
-async function tryLimits({ scheduler }: Runtime): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const probe of probes) {
-    const { done } = await scheduler.submit({ job: probeSpec(probe).name, input: "null", trigger: { kind: "test" } });
-    const record = await done;
-    const seen = record.error?.code ?? record.denials[0]?.code ?? record.state;
-    rows.push({
-      kind: "limit",
-      name: probe.name,
-      armed: probe.holds(record),
-      how: `tried ${probe.tries}: ${record.state}, ${seen}, ${record.usage.wallMs} ms`,
-    });
-  }
-  return rows;
+async function printAttacks(rows: readonly Row[], { osSandbox, path, json }: Printing): Promise<void> {
+  const conclusion = conclude(rows, osSandbox);
+  const { verdict, exitCode } = conclusion;
+  const about = { verdict, exitCode, osSandbox, config: path, node: process.versions.node };
+  if (json) await printJson({ ...about, attacks: rows });
+  else await printResult(rows.map(attackLine).join("\n"));
+  sayConclusion(conclusion, osSandbox);
 }
 
-function line({ kind, name, armed, how, hint }: Row): string {
-  const verdict = armed ? colors.green("armed ") : colors.red("absent");
-  return `${verdict} ${kind.padEnd(7)} ${name.padEnd(22)} ${how}${hint === undefined ? "" : `; to arm: ${hint}`}`;
+async function printLook(rows: readonly Row[], { osSandbox, json }: Printing): Promise<void> {
+  const looked = rows.map(lookRow);
+  if (json) await printJson({ rows: looked, osSandbox });
+  else await printResult(looked.map(lookLine).join("\n"));
+  sayConclusion(conclude(rows, osSandbox), osSandbox);
 }
 
-function conclude(rows: readonly Row[], osSandbox: "required" | "preferred"): number {
-  const absent = rows.filter((row) => !row.armed);
-  if (absent.length === 0) {
-    say(`all ${rows.length} hold`);
-    return exitCodes.succeeded;
-  }
-  const layersOnly = absent.every((row) => row.kind === "layer");
-  say(`${absent.length} of ${rows.length} are absent: ${absent.map((row) => row.name).join(", ")}`);
-  if (layersOnly) {
+function sayConclusion({ line, missing, broken, exitCode }: Conclusion, osSandbox: "required" | "preferred"): void {
+  say(line);
+  if (missing.length > 0 && broken.length === 0) {
     say(
       osSandbox === "required"
         ? "`mayfly start` refuses to serve like this"
         : 'executor.osSandbox is "preferred": runs go on without them',
     );
-    return osSandbox === "required" ? exitCodes.usage : exitCodes.succeeded;
   }
-  return exitCodes.runtime;
+  if (broken.length > 0) say("a defence that should have held did not: run nothing here that you don't trust");
+  process.exitCode = exitCode;
 }

@@ -2,7 +2,7 @@
 import { openLedger } from "../../compose.ts";
 import { MayflyError, quote } from "../../model/error.ts";
 import { isRunId } from "../../model/ids.ts";
-import type { RunRecord } from "../../model/run.ts";
+import type { Denial, RunRecord } from "../../model/run.ts";
 import { type ConfigOption, loadConfig } from "../config.ts";
 import { printJson, printResult, table } from "../print.ts";
 
@@ -79,12 +79,19 @@ function describe(
       "lease",
       `${record.lease.issuer}: ${record.lease.state}${record.lease.proof === null ? "" : ` (${record.lease.proof})`}`,
     ]);
-  for (const denial of record.denials)
-    rows.push(["denied", `${denial.capability} ${denial.target}: ${denial.message} [${denial.code}]`]);
+  rows.push(...record.denials.flatMap(denialRows));
   for (const output of record.outputs)
     rows.push(["output", `${outputDirectory}/${output.path}, ${output.bytes} bytes, sha256 ${output.sha256}`]);
   const missing = record.layers.filter((layer) => !layer.armed).map((layer) => layer.name);
   rows.push(["layers", missing.length === 0 ? `${record.layers.length} armed` : `missing: ${missing.join(", ")}`]);
   for (const { at, level, text } of logs) rows.push(["log", `${at} ${level} ${text}`]);
   return table(rows);
+}
+
+/** What was asked and why it was refused, the grant that came nearest, and what would allow it. */
+function denialRows({ capability, target, message, code, nearest, remedy }: Denial): string[][] {
+  const rows = [["denied", `${capability} ${target}: ${message} [${code}]`]];
+  if (nearest !== undefined) rows.push(["  nearest", nearest]);
+  if (remedy !== undefined) rows.push(["  to allow", remedy]);
+  return rows;
 }

@@ -1,5 +1,5 @@
-// `mayfly start`: the long-lived process. Order of its life: refuse when the sandbox is incomplete → recover what an
-// earlier process left → serve schedules and the socket → drain on SIGTERM or SIGINT, kill on the second SIGINT.
+// `mayfly start`: the long-lived process. Order of its life: try the defences, and refuse when one doesn't hold → recover
+// what an earlier process left → serve schedules and the socket → drain on SIGTERM or SIGINT, kill on the second SIGINT.
 import { serveControl } from "../../adapters/system/control-server.ts";
 import { openRuntime, type Runtime } from "../../compose.ts";
 import { exitCodes, MayflyError } from "../../model/error.ts";
@@ -7,6 +7,7 @@ import { isRunId } from "../../model/ids.ts";
 import type { RunEvent } from "../../model/run-event.ts";
 import { formatDuration } from "../../model/units.ts";
 import { type ConfigOption, loadConfig } from "../config.ts";
+import { tryBeforeServing } from "../doctor/before-serving.ts";
 import { say, warn } from "../print.ts";
 import { warnOfMissingLayers } from "./run.ts";
 
@@ -20,10 +21,11 @@ export interface StartOptions extends ConfigOption {
 export async function start(options: StartOptions): Promise<void> {
   const config = await loadConfig(options);
   const followers = makeFollowers();
+  const osSandbox = config.executor.osSandbox ?? (options.allowMissingSandbox ? "preferred" : "required");
   const runtime = await openRuntime({
     config,
     role: "start",
-    osSandbox: options.allowMissingSandbox ? "preferred" : "required",
+    osSandbox,
     onEvent: (event) => {
       followers.tell(event);
       if (event.type === "accepted") say(`accepted ${event.job} ${event.runId}`);
@@ -32,16 +34,18 @@ export async function start(options: StartOptions): Promise<void> {
     onWarning: warn,
   });
   try {
-    await serve(runtime, followers);
+    await serve(runtime, followers, osSandbox);
   } finally {
     await runtime.close();
   }
 }
 
-async function serve(runtime: Runtime, followers: Followers): Promise<void> {
+async function serve(runtime: Runtime, followers: Followers, osSandbox: "required" | "preferred"): Promise<void> {
   const { config, scheduler, reaper, store, state } = runtime;
   const stopping = untilStopped(() => scheduler.killAll("killed by a second signal"));
-  await requireSandbox(runtime);
+  const tried = await tryBeforeServing({ runtime, osSandbox, env: process.env });
+  say(tried);
+  warnOfMissing(runtime);
   const found = await reaper.recover();
   if (found.runs + found.leases + found.directories > 0) {
     say(
@@ -62,7 +66,7 @@ async function serve(runtime: Runtime, followers: Followers): Promise<void> {
     kill: (id) => isRunId(id) && scheduler.kill(id, "killed by its submitter"),
     status: () => ({ ...scheduler.active(), pid: process.pid }),
   });
-  await store.commit([{ audit: { type: "start", detail: runtime.owner.id } }]);
+  await store.commit([{ audit: { type: "start", detail: `${runtime.owner.id}; ${tried}` } }]);
   scheduler.startSchedules();
   const reaping = setInterval(() => void reaper.tick().catch((error: Error) => warn(error.message)), reapEveryMs);
   say(`ready: ${Object.keys(config.jobs).length} jobs, socket ${state.socket}`);
@@ -75,10 +79,8 @@ async function serve(runtime: Runtime, followers: Followers): Promise<void> {
   if (signal === "SIGINT") process.exitCode = exitCodes.interrupted;
 }
 
-// The pool says whether all layers hold once an executor has come up behind them.
-async function requireSandbox({ pool, config }: Runtime): Promise<void> {
-  const executor = await pool.take({ memoryBytes: 16 * 1_048_576, cpuMs: 1_000 });
-  await executor.kill(5_000);
+// Once an executor has come up behind its layers, the pool knows which of them are missing.
+function warnOfMissing({ pool, config }: Runtime): void {
   warnOfMissingLayers(pool.layers());
   if (config.executor.osSandbox === "preferred")
     warn('executor.osSandbox is "preferred": this process serves although a layer may be missing');

@@ -4,18 +4,30 @@
 import type { AuditEvent } from "../../model/audit-event.ts";
 import type { Usage } from "../../model/run.ts";
 
+/** How a refusal could have been none; absent where no grant can help. */
+export interface Hint {
+  /** The grant that came nearest, as it stands in the config. */
+  nearest?: string;
+  /** What to write into the job's config, key and value, to allow it. */
+  remedy?: string;
+}
+
 /** A refusal, as the job's author and the operator see it. */
 export class Denied extends Error {
   override readonly name = "Denied";
   readonly code: string;
   /** What was asked for: escaped and cut, no host path, no secret. */
   readonly target: string;
+  readonly nearest: string | undefined;
+  readonly remedy: string | undefined;
 
-  /** `message` says what was asked, which grant was nearest, and the line that would allow it. */
-  constructor(code: string, message: string, target: string) {
+  /** `message` says what was asked and why it is refused; the gate puts the hint behind it. */
+  constructor(code: string, message: string, target: string, hint: Hint = {}) {
     super(message);
     this.code = code;
     this.target = target;
+    this.nearest = hint.nearest;
+    this.remedy = hint.remedy;
   }
 }
 
@@ -38,11 +50,18 @@ export interface CallContext {
   record(event: AuditEvent): Promise<void>;
   /** The run's counters; operations add to them. */
   usage: Usage;
+  /**
+   * The bytes that belong to this call and did not come with it, asked of the guest piece by piece as they are taken;
+   * `again`: from their start. Rejects with Failed `aborted`.
+   */
+  upload(again: boolean): AsyncIterable<Uint8Array>;
 }
 
 export interface Answer {
   value?: unknown;
   body?: Uint8Array;
+  /** Bytes that follow the answer, as fast as the guest takes them. Rejects as `act` does. Taken once, or left. */
+  stream?: AsyncIterable<Uint8Array>;
 }
 
 export interface Operation<Args, Plan> {

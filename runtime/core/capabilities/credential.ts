@@ -50,24 +50,24 @@ export function makeCredential({ job, grant, random, acquire }: CredentialParts)
   function granted(operation: "fetch" | "query"): CredentialGrant {
     const target = grant?.issuer ?? "";
     if (grant === null) {
-      throw new Denied(
-        "grant",
-        `job ${job} has no credential: add a \`credential\` block to jobs.${job} in sandbox.config.ts`,
-        target,
-      );
+      throw new Denied("grant", `job ${job} has no credential`, target, {
+        remedy: `credential: { issuer: …, scope: […], ttl: "5m", purpose: … } in jobs.${job}`,
+      });
     }
     if (operation === "fetch" && grant.delivery === "query") {
       throw new Denied(
         "grant",
         `this credential is delivered as operations: use credential.query(sql, params)`,
         target,
+        { nearest: `credential.delivery: "query"` },
       );
     }
     if (operation === "query" && grant.delivery !== "query") {
       throw new Denied(
         "grant",
-        `credential.query needs delivery: "query" in jobs.${job}.credential, with a postgres issuer`,
+        `job ${job}'s credential is not delivered as operations, and queries need a postgres issuer`,
         target,
+        { nearest: `credential.delivery: "${grant.delivery}"`, remedy: `credential.delivery: "query"` },
       );
     }
     return grant;

@@ -1,9 +1,15 @@
 // What a run's private tree holds, as the supervisor, its only writer, knows it: every entry with its size. The quota is
 // held against this, so that it is exact without asking the disk; after a failed write files.ts sets it right from disk.
+// Sizes count twice: as bytes, and as the disk's blocks, of which the smallest file takes a whole one.
 import { type FileQuota, fileQuotaCeiling } from "../../model/limits.ts";
 import { formatSize } from "../../model/units.ts";
 import { Denied } from "./capability.ts";
 import { type GuestPath, guestPath, pathTarget } from "./files-path.ts";
+
+/** What file systems give out at least, bytes: ext4, XFS and Btrfs as they are usually made. */
+const BLOCK_BYTES = 4_096;
+/** What files and directories may take on disk beyond the quota of bytes, for blocks that are not full: 256 of them. */
+const blockSlackBytes = 256 * BLOCK_BYTES;
 
 export type Entry = { kind: "directory" } | { kind: "file"; bytes: number };
 
@@ -13,8 +19,11 @@ export interface Ledger {
   remove(path: GuestPath): void;
   /** Ancestors of the path that don't exist yet, outermost first. */
   missingParents(path: GuestPath): GuestPath[];
-  /** @throws Denied `quota`, when the tree would pass it by these. */
-  require(path: GuestPath, more: { bytes: number; entries: number }): void;
+  /**
+   * Asked before a path becomes `after`, with so many directories made above it.
+   * @throws Denied `quota`, when the tree would pass it.
+   */
+  require(path: GuestPath, after: Entry, parents: number): void;
   /** Files below a directory, in code-unit order. */
   filesBelow(path: GuestPath): GuestPath[];
 }
@@ -23,16 +32,21 @@ export interface Ledger {
 export function makeLedger(quota: FileQuota, given: readonly GuestPath[]): Ledger {
   const entries = new Map<string, Entry>(given.map((path) => [path.text, { kind: "directory" }]));
   let usedBytes = 0;
+  let usedBlockBytes = 0;
 
-  const bytesOf = (entry: Entry | undefined) => (entry?.kind === "file" ? entry.bytes : 0);
+  function count(entry: Entry | undefined, sign: 1 | -1): void {
+    usedBytes += sign * bytesOf(entry);
+    usedBlockBytes += sign * blockBytesOf(entry);
+  }
 
   function set(path: GuestPath, entry: Entry): void {
-    usedBytes += bytesOf(entry) - bytesOf(entries.get(path.text));
+    count(entries.get(path.text), -1);
+    count(entry, 1);
     entries.set(path.text, entry);
   }
 
   function remove(path: GuestPath): void {
-    usedBytes -= bytesOf(entries.get(path.text));
+    count(entries.get(path.text), -1);
     entries.delete(path.text);
   }
 
@@ -41,7 +55,13 @@ export function makeLedger(quota: FileQuota, given: readonly GuestPath[]): Ledge
     return parents.filter((parent) => !entries.has(parent.text));
   }
 
-  function require(path: GuestPath, more: { bytes: number; entries: number }): void {
+  function require(path: GuestPath, after: Entry, parents: number): void {
+    const before = entries.get(path.text);
+    const more = {
+      bytes: bytesOf(after) - bytesOf(before),
+      blockBytes: blockBytesOf(after) - blockBytesOf(before) + parents * BLOCK_BYTES,
+      entries: parents + (before === undefined ? 1 : 0),
+    };
     // What makes nothing larger is always allowed: else a full tree could not be cleared.
     if (more.bytes > 0 && usedBytes + more.bytes > quota.bytes) {
       const found = `${usedBytes} bytes are used and ${more.bytes} more asked for, of ${formatSize(quota.bytes)}`;
@@ -51,6 +71,11 @@ export function makeLedger(quota: FileQuota, given: readonly GuestPath[]): Ledge
     if (more.entries > 0 && usedEntries + more.entries > quota.entries) {
       const found = `${usedEntries} files and directories exist and ${more.entries} more were asked for, of ${quota.entries}`;
       throw overQuota(path, found, "files.quota.entries", String(fileQuotaCeiling.entries));
+    }
+    const blockBytesMax = quota.bytes + blockSlackBytes;
+    if (more.blockBytes > 0 && usedBlockBytes + more.blockBytes > blockBytesMax) {
+      const found = `files and directories take ${usedBlockBytes} bytes of the disk's blocks and ${more.blockBytes} more were asked for, of ${blockBytesMax}`;
+      throw overQuota(path, `${found}; put more into each file`, "files.quota", formatSize(fileQuotaCeiling.bytes));
     }
   }
 
@@ -64,6 +89,14 @@ export function makeLedger(quota: FileQuota, given: readonly GuestPath[]): Ledge
   }
 
   return { get: (path) => entries.get(path.text), set, remove, missingParents, require, filesBelow };
+}
+
+function bytesOf(entry: Entry | undefined): number {
+  return entry?.kind === "file" ? entry.bytes : 0;
+}
+
+function blockBytesOf(entry: Entry | undefined): number {
+  return entry?.kind === "directory" ? BLOCK_BYTES : Math.ceil(bytesOf(entry) / BLOCK_BYTES) * BLOCK_BYTES;
 }
 
 function overQuota(path: GuestPath, found: string, key: string, ceiling: string): Denied {

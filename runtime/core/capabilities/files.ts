@@ -8,12 +8,14 @@ import { FileFailure, type FileStat, type FileTree } from "../../ports/file-tree
 import type { Arguments } from "../../protocol/bridge.ts";
 import { bodyBytesMax, headerBytesMax } from "../../protocol/frame.ts";
 import { type Answer, type CallContext, Denied, Failed, type Operation } from "./capability.ts";
-import { makeLedger, requireDepth } from "./files-ledger.ts";
+import { type Entry, makeLedger, requireDepth } from "./files-ledger.ts";
 import { type GuestPath, guestPath, makeMountTable, pathTarget, readPath } from "./files-path.ts";
 
 /** Entries of one listing; with the bytes below, what fits into one answer. */
 const LIST_ENTRIES_MAX = 4_096;
 const LIST_BYTES_MAX = headerBytesMax / 2;
+/** Content of writes that wait for earlier ones: it lies in the supervisor's memory. Four of the largest. */
+const waitingBytesMax = 4 * bodyBytesMax;
 
 export interface FilePlan {
   path: GuestPath;
@@ -37,19 +39,33 @@ export interface Files {
 
 /**
  * The capability of one run.
- * Denied: path, readonly, quota, depth. Failed: list_size, and the codes of FileFailure.
+ * Denied: path, readonly, quota, depth, symlink, special. Failed: list_size, busy, and the other codes of FileFailure.
  */
 export function makeFiles({ grant, tree }: { grant: FilesGrant; tree: FileTree }): Files {
   const output = guestPath(["output"]);
   const ledger = makeLedger(grant.quota, [guestPath([]), output]);
   const mounts = makeMountTable(grant.mounts);
   let lastChange: Promise<unknown> = Promise.resolve();
+  let waitingBytes = 0;
 
   /** One change after the other: what was counted is what is there. */
   function change<T>(work: () => Promise<T>): Promise<T> {
     const done = lastChange.then(work);
     lastChange = done.catch(() => {});
     return done;
+  }
+
+  async function changeWith(body: Uint8Array, work: () => Promise<Answer>): Promise<Answer> {
+    if (waitingBytes + body.length > waitingBytesMax) {
+      const found = `${waitingBytes} bytes wait to be written and ${body.length} more came, of ${waitingBytesMax}`;
+      throw new Failed("busy", `${found}: await some writes first`);
+    }
+    waitingBytes += body.length;
+    try {
+      return await change(work);
+    } finally {
+      waitingBytes -= body.length;
+    }
   }
 
   const planRead = ({ path: text }: { path: string }): FilePlan => {
@@ -64,18 +80,18 @@ export function makeFiles({ grant, tree }: { grant: FilesGrant; tree: FileTree }
     return plan;
   }
 
-  async function read({ checked }: FilePlan): Promise<Answer> {
-    return { body: await attempt(tree.read(checked, bodyBytesMax)) };
+  async function read({ path, checked }: FilePlan): Promise<Answer> {
+    return { body: await attempt(path, tree.read(checked, bodyBytesMax)) };
   }
 
   async function stat({ path, checked }: FilePlan): Promise<Answer> {
-    const found = await attempt(tree.stat(checked));
+    const found = await attempt(path, tree.stat(checked));
     return { value: found ?? (mounts.namesBelow(path).length > 0 ? mountPoint : null) };
   }
 
   async function list({ path, checked }: FilePlan): Promise<Answer> {
     const names = mounts.namesBelow(path);
-    const listed = await attempt(tree.list(checked, LIST_ENTRIES_MAX + 1).catch(nothingIf(names.length > 0)));
+    const listed = await attempt(path, tree.list(checked, LIST_ENTRIES_MAX + 1).catch(nothingIf(names.length > 0)));
     const own = listed.filter(({ name }) => !names.includes(name));
     const mounted = await Promise.all(names.map((name) => mountEntry(path, name)));
     const entries = [...own, ...mounted].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -88,7 +104,8 @@ export function makeFiles({ grant, tree }: { grant: FilesGrant; tree: FileTree }
   }
 
   async function mountEntry(parent: GuestPath, name: string) {
-    const found = await attempt(tree.stat(mounts.locate(guestPath([...parent.names, name]))));
+    const path = guestPath([...parent.names, name]);
+    const found = await attempt(path, tree.stat(mounts.locate(path)));
     return { name, kind: found?.kind ?? ("directory" as const) };
   }
 
@@ -97,10 +114,10 @@ export function makeFiles({ grant, tree }: { grant: FilesGrant; tree: FileTree }
     if (existing?.kind === "directory") throw new Failed("is_directory", "a directory, not a file");
     const before = existing?.bytes ?? 0;
     const after = mode === "append" ? before + body.length : body.length;
-    const parents = requireRoom(path, { bytes: after - before, entries: existing === undefined ? 1 : 0 });
+    const parents = requireRoom(path, { kind: "file", bytes: after });
     await makeDirectories(parents);
     try {
-      await attempt(tree.write(checked, body, mode));
+      await attempt(path, tree.write(checked, body, mode));
     } catch (error) {
       await setRight(path, checked, Math.max(before, after));
       throw error;
@@ -114,31 +131,31 @@ export function makeFiles({ grant, tree }: { grant: FilesGrant; tree: FileTree }
     const existing = ledger.get(path);
     if (existing?.kind === "file") throw new Failed("exists", "a file of that name exists");
     if (existing !== undefined) return {};
-    const parents = requireRoom(path, { bytes: 0, entries: 1 });
+    const parents = requireRoom(path, { kind: "directory" });
     await makeDirectories([...parents, path]);
     return {};
   }
 
   async function remove({ path, checked }: FilePlan): Promise<Answer> {
-    await attempt(tree.remove(checked));
+    await attempt(path, tree.remove(checked));
     ledger.remove(path);
     return {};
   }
 
   /** The directories that are to be made first; they count. */
-  function requireRoom(path: GuestPath, more: { bytes: number; entries: number }): GuestPath[] {
+  function requireRoom(path: GuestPath, after: Entry): GuestPath[] {
     const inTheWay = path.names.slice(1).some((_, index) => {
       return ledger.get(guestPath(path.names.slice(0, index + 1)))?.kind === "file";
     });
     if (inTheWay) throw new Failed("not_directory", "a file stands where the path needs a directory");
     const parents = ledger.missingParents(path);
-    ledger.require(path, { bytes: more.bytes, entries: more.entries + parents.length });
+    ledger.require(path, after, parents.length);
     return parents;
   }
 
   async function makeDirectories(paths: readonly GuestPath[]): Promise<void> {
     for (const path of paths) {
-      await attempt(tree.makeDirectory(mounts.locate(path)));
+      await attempt(path, tree.makeDirectory(mounts.locate(path)));
       ledger.set(path, { kind: "directory" });
     }
   }
@@ -161,7 +178,7 @@ export function makeFiles({ grant, tree }: { grant: FilesGrant; tree: FileTree }
     stat: { authorize: planRead, act: stat },
     write: {
       authorize: (args) => ({ ...planChange(args, directoriesAbove), mode: args.mode }),
-      act: (plan, body, context) => change(() => write(plan, body, context)),
+      act: (plan, body, context) => changeWith(body, () => write(plan, body, context)),
     },
     mkdir: {
       authorize: (args) => planChange(args, directoriesWith),
@@ -193,12 +210,16 @@ function readonly(path: GuestPath, reason: string): Denied {
 }
 
 /** The tree's failures in the guest's words: the same code, and no cause that names a host path. */
-async function attempt<T>(work: Promise<T>): Promise<T> {
+async function attempt<T>(path: GuestPath, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof FileFailure) throw new Failed(error.code, error.message);
-    throw error;
+    if (!(error instanceof FileFailure)) throw error;
+    // What the opened object turned out to be is a refusal, as a forbidden path is, and goes into the record.
+    const isRefusal = error.code === "symlink" || error.code === "special";
+    throw isRefusal
+      ? new Denied(error.code, error.message, pathTarget(path.text))
+      : new Failed(error.code, error.message);
   }
 }
 

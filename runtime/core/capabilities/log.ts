@@ -11,6 +11,8 @@ const linesPerCallMax = 1_000;
 /** Calls after the quota is used up, before the run is ended. */
 const droppedCallsMax = 10_000;
 const lineCharsMax = 16_500;
+/** What a line counts at least, bytes: its time, level and quotes take about 80 on disk, however short its text. */
+const lineBytesMin = 64;
 
 export interface LogParts {
   logBytes: number;
@@ -31,7 +33,7 @@ export function makeLog({ logBytes, clock, write, onFlood }: LogParts): LogCapab
 
   function writeLine(level: LogLine["level"], raw: string): void {
     const text = escapeLine(raw, lineCharsMax);
-    const bytes = Buffer.byteLength(text) + 1;
+    const bytes = Math.max(lineBytesMin, Buffer.byteLength(text) + 1);
     if (bytes > bytesLeft) {
       isUsedUp = true;
       write({

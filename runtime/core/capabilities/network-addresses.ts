@@ -76,14 +76,7 @@ export function makeAddressBook(parts: { resolver: Resolver; privateAddresses: r
     for (const answer of answers) {
       const found = classifyAddress(answer);
       if (found.kind === "public" || granted.some((block) => addressInBlock(answer, block))) continue;
-      const message =
-        `the name ${quote(asked.line.host)} resolves to a special-purpose address; ` +
-        "network.privateAddresses has no block for it (the audit log names the address)";
-      throw new Denied(
-        "address_private",
-        message,
-        `${asked.target} at ${quote(answer, 64)}, ${found.name} ${found.block}`,
-      );
+      throw addressPrivate(asked, answer, `${found.name} ${found.block}`, parts.privateAddresses);
     }
     // IPv4 first: a host without a route for IPv6 is more common than one without IPv4.
     return answers.map((answer) => canonicalAddress(answer) ?? answer).sort((a, b) => familyOf(a) - familyOf(b));
@@ -95,6 +88,20 @@ export function makeAddressBook(parts: { resolver: Resolver; privateAddresses: r
   }
 
   return { addressFor, putLast };
+}
+
+/** The address is the operator's to know: neither the guest's text nor the hint names it. */
+function addressPrivate(asked: Asked, answer: string, what: string, granted: readonly string[]): Denied {
+  const message =
+    `the name ${quote(asked.line.host)} resolves to a special-purpose address that network.privateAddresses doesn't ` +
+    "hold (the audit log names it)";
+  const nearest =
+    granted.length === 0 ? {} : { nearest: `network.privateAddresses ${JSON.stringify(granted.slice(0, 8))}` };
+  const remedy = "network.privateAddresses: [a block that holds that address]";
+  return new Denied("address_private", message, `${asked.target} at ${quote(answer, 64)}, ${what}`, {
+    ...nearest,
+    remedy,
+  });
 }
 
 function familyOf(address: string): 4 | 6 {

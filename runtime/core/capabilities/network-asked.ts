@@ -8,13 +8,18 @@ import { Denied } from "./capability.ts";
 
 export type HeaderField = readonly [string, string];
 
+/** A request's body: in the call, or still with the guest, which sends it piece by piece. */
+export type AskedBody =
+  | { kind: "inline"; bytes: Uint8Array }
+  | { kind: "streamed" /** null: not known. */; bytes: number | null /** It can be sent anew. */; again: boolean };
+
 /** One request, or one hop of it, before any decision on where it may go. */
 export interface Asked {
   url: URL;
   line: RequestLine;
   /** Lower-case names, in order, as the job gave them: a placeholder is still a placeholder. */
   headers: readonly HeaderField[];
-  body: Uint8Array | null;
+  body: AskedBody | null;
   /** For the audit: method, scheme, host, port and path, without query. */
   target: string;
 }
@@ -49,17 +54,24 @@ const RESERVED = new Set([
 const RESERVED_PREFIXES = ["proxy-", "sec-", "x-forwarded-"];
 
 /** @throws Denied `url_invalid`, `scheme`, `userinfo`, `path_ambiguous`, `method`, `header`. */
-export function readAsked(args: Arguments<"http.request">, body: Uint8Array): Asked {
+export function readAsked(args: Arguments<"http.request">, bytes: Uint8Array): Asked {
   const url = readUrl(args.url);
   const method = readMethod(args.method, url);
-  if (args.hasBody && (method === "GET" || method === "HEAD")) {
+  const body = readBody(args, bytes);
+  if (body !== null && (method === "GET" || method === "HEAD")) {
     throw new Denied("method", `${method} takes no body; use POST, PUT or PATCH for one`, targetOf(method, url));
   }
-  return askedOf(method, url, readHeaders(args.headers, targetOf(method, url)), args.hasBody ? body : null);
+  return askedOf(method, url, readHeaders(args.headers, targetOf(method, url)), body);
+}
+
+function readBody({ body, bodyBytes }: Arguments<"http.request">, bytes: Uint8Array): AskedBody | null {
+  if (body === "none") return null;
+  if (body === "inline") return { kind: "inline", bytes };
+  return { kind: "streamed", bytes: bodyBytes, again: body === "again" };
 }
 
 /** The same for a URL that has been read already. */
-export function askedOf(method: string, url: URL, headers: readonly HeaderField[], body: Uint8Array | null): Asked {
+export function askedOf(method: string, url: URL, headers: readonly HeaderField[], body: AskedBody | null): Asked {
   const scheme = url.protocol === "https:" ? "https" : "http";
   const port = url.port === "" ? (scheme === "https" ? 443 : 80) : Number(url.port);
   const line: RequestLine = { method, scheme, host: url.hostname, port, path: url.pathname };
@@ -71,7 +83,7 @@ export function askedOf(method: string, url: URL, headers: readonly HeaderField[
  * @throws Denied `url_invalid`, `scheme`, `userinfo`, `path_ambiguous`.
  */
 export function readUrl(text: string, base?: URL): URL {
-  const shown = escapeLine(text.split(/[?#]/, 1)[0] ?? "", TARGET_CHARS_MAX);
+  const shown = escapeLine(withoutUser(text.split(/[?#]/, 1)[0] ?? ""), TARGET_CHARS_MAX);
   const refuse = (code: string, message: string) => new Denied(code, message, shown);
   if (/[\x00-\x1f\x7f]|^ | $/.test(text)) {
     throw refuse("url_invalid", "the URL has control characters, or spaces around it");
@@ -89,6 +101,11 @@ export function readUrl(text: string, base?: URL): URL {
   const ambiguity = pathAmbiguity(raw.path) ?? pathAmbiguity(url.pathname);
   if (ambiguity !== undefined) throw refuse("path_ambiguous", `the URL's path has ${ambiguity}: servers differ on it`);
   return url;
+}
+
+/** What stands before the host may be a password: no record has it. */
+function withoutUser(text: string): string {
+  return text.replace(/^([A-Za-z][A-Za-z0-9+.-]*:)?([/\\]*)[^/\\]*@/, "$1$2…@");
 }
 
 /** Authority and path as they were written: looked at for refusals only, since the parser has the last word. */

@@ -35,6 +35,10 @@ export function nextAsked(from: Asked, status: number, location: string): Asked 
   const keepsBody = rewritten === from.line.method;
   const body = keepsBody ? from.body : null;
   const withoutBody = keepsBody ? from.headers : from.headers.filter(([name]) => !BODY_FIELDS.has(name));
+  if (body?.kind === "streamed" && !body.again) {
+    const message = "the redirect asks for the request's body once more, and it was a stream; send bytes instead";
+    throw new Denied("redirect", message, askedOf(rewritten, url, [], null).target);
+  }
   if (url.origin === from.url.origin) return askedOf(rewritten, url, withoutBody, body);
   if (body !== null) {
     const message =

@@ -4,9 +4,10 @@
 
 import { classifyAddress } from "../../model/addresses.ts";
 import { portSuffix } from "../../model/allowlist.ts";
-import { Denied, Failed } from "./capability.ts";
+import { quote } from "../../model/error.ts";
+import { Denied, Failed, type Hint } from "./capability.ts";
 import type { SealedCredential } from "./credential.ts";
-import type { Asked, HeaderField } from "./network-asked.ts";
+import type { Asked, AskedBody, HeaderField } from "./network-asked.ts";
 
 /**
  * The header fields for the wire.
@@ -23,7 +24,8 @@ export function placeCredential(
   if (!used) return asked.headers;
   if (value === undefined) throw new Denied("ended", "the credential has ended with its lease", asked.target);
   if (!sealed.hosts.includes(hostOf(asked))) {
-    throw misplaced(sealed, asked, `it was meant for ${hostOf(asked)}`);
+    const hosts = [...sealed.hosts, hostOf(asked)];
+    throw misplaced(sealed, asked, `it was meant for ${hostOf(asked)}`, `credential.hosts: ${JSON.stringify(hosts)}`);
   }
   if (asked.line.scheme === "http" && classifyAddress(address).kind === "public") {
     throw misplaced(sealed, asked, "it would cross the Internet over plain http");
@@ -42,13 +44,13 @@ export function refuseValue(sealed: SealedCredential | null, asked: Asked): void
   if (value === undefined || value === "") return;
   const inHeaders = asked.headers.some(([name, text]) => name.includes(value) || text.includes(value));
   if (!inHeaders && !holdsText(asked.url, value) && !holdsBytes(asked.body, value)) return;
-  const { host } = asked.line; // the path may be what holds it
+  throw holdsValue(asked);
+}
+
+function holdsValue({ line }: Asked): Denied {
   const message = "the request holds the credential's value itself; use what credential.fetch() returned";
-  throw new Denied(
-    "credential_place",
-    message,
-    `${asked.line.method} ${asked.line.scheme}://${host}${portSuffix(asked.line)}`,
-  );
+  // The path may be what holds it.
+  return new Denied("credential_place", message, `${line.method} ${line.scheme}://${line.host}${portSuffix(line)}`);
 }
 
 /** Errors and their targets without the value, whoever put it there. */
@@ -64,7 +66,34 @@ export function withoutSecret(sealed: SealedCredential | null, thrown: unknown):
   }
   const clean = (text: string) => text.replaceAll(value, () => sealed.placeholder);
   if (thrown instanceof Failed) return new Failed(thrown.code, clean(thrown.message));
-  return new Denied(thrown.code, clean(thrown.message), clean(thrown.target));
+  const hint: Hint = {
+    ...(thrown.nearest === undefined ? {} : { nearest: clean(thrown.nearest) }),
+    ...(thrown.remedy === undefined ? {} : { remedy: clean(thrown.remedy) }),
+  };
+  return new Denied(thrown.code, clean(thrown.message), clean(thrown.target), hint);
+}
+
+/**
+ * The pieces of a streamed body, each held back until nothing that it begins can be the placeholder or the value.
+ * Rejects with Denied `credential_place` before a byte of either has gone out.
+ */
+export async function* guardPieces(
+  sealed: SealedCredential | null,
+  asked: Asked,
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  if (sealed === null) return yield* pieces;
+  let held: Buffer = Buffer.alloc(0);
+  for await (const piece of pieces) {
+    const value = sealed.reveal() ?? "";
+    const all = Buffer.concat([held, piece]);
+    if (all.includes(sealed.placeholder)) throw misplaced(sealed, asked, "it stands in the body");
+    if (value !== "" && all.includes(value)) throw holdsValue(asked);
+    const keptBytes = Math.min(all.length, Math.max(sealed.placeholder.length, Buffer.byteLength(value)) - 1);
+    held = all.subarray(all.length - keptBytes);
+    if (all.length > keptBytes) yield all.subarray(0, all.length - keptBytes);
+  }
+  if (held.length > 0) yield held;
 }
 
 function refusePlaceholderElsewhere(sealed: SealedCredential, asked: Asked): boolean {
@@ -72,14 +101,18 @@ function refusePlaceholderElsewhere(sealed: SealedCredential, asked: Asked): boo
   if (holdsText(asked.url, placeholder)) throw misplaced(sealed, asked, "it stands in the URL");
   if (holdsBytes(asked.body, placeholder)) throw misplaced(sealed, asked, "it stands in the body");
   const fields = asked.headers.filter(([name, text]) => name.includes(placeholder) || text.includes(placeholder));
-  if (fields.some(([name]) => name !== place.header))
-    throw misplaced(sealed, asked, "it stands in another header field");
+  const other = fields.find(([name]) => name !== place.header)?.[0];
+  if (other !== undefined) {
+    const remedy = other.includes(placeholder) ? undefined : `credential.place: { header: ${quote(other)} }`;
+    throw misplaced(sealed, asked, "it stands in another header field", remedy);
+  }
   return fields.length > 0;
 }
 
-function misplaced(sealed: SealedCredential, asked: Asked, found: string): Denied {
-  const where = `the header field "${sealed.place.header}", for ${sealed.hosts.join(", ") || "no host"}`;
-  return new Denied("credential_place", `the credential may stand in ${where}; ${found}`, asked.target);
+function misplaced(sealed: SealedCredential, asked: Asked, found: string, remedy?: string): Denied {
+  const nearest = `credential.place: { header: ${quote(sealed.place.header)} }, hosts: ${JSON.stringify(sealed.hosts)}`;
+  const hint = remedy === undefined ? { nearest } : { nearest, remedy };
+  return new Denied("credential_place", `the credential may not go there: ${found}`, asked.target, hint);
 }
 
 function hostOf(asked: Asked): string {
@@ -98,6 +131,11 @@ function decoded(text: string): string {
   }
 }
 
-function holdsBytes(body: Uint8Array | null, text: string): boolean {
-  return body !== null && Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(text);
+/** What is streamed is looked at as it goes, by `guardPieces`. */
+function holdsBytes(body: AskedBody | null, text: string): boolean {
+  return body?.kind === "inline" && viewOf(body.bytes).includes(text);
+}
+
+function viewOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,32 +1,43 @@
 // Egress: the only minter of CheckedTarget. It decides for every hop, first or redirected, in one order: the URL and the
 // fields (network-asked.ts), the allowlist, the host's address (network-addresses.ts), the sealed credential
 // (network-sealed.ts); then the adapter dials what was minted and nothing else. It counts requests, keeps turns
-// (network-queue.ts), bounds the time of a request over all its hops, and follows redirects itself.
+// (network-queue.ts), bounds the time of a request over all its hops (network-deadline.ts), and follows redirects itself.
+// Bodies pass through it piece by piece, both ways, counted as they go.
 // It leaves bytes on the wire, TLS and the size of answers to the HttpClient. A Denied that `act` throws is for the gate
 // to record, like one of `authorize`; hops that are allowed are recorded here, before they are made.
-import { matchRule, nearestRule, parseNetworkRule, type RequestLine, ruleTextFor } from "../../model/allowlist.ts";
+import { matchRule } from "../../model/allowlist.ts";
 import { type CheckedTarget, mint } from "../../model/checked.ts";
-import { quote } from "../../model/error.ts";
 import type { NetworkGrant } from "../../model/grant.ts";
 import type { Limits } from "../../model/limits.ts";
 import { formatDuration, formatSize } from "../../model/units.ts";
 import type { Clock } from "../../ports/clock.ts";
-import { type Exchange, ExchangeFailure, type ExchangeFailureCode, type HttpClient } from "../../ports/http-client.ts";
+import {
+  type Exchange,
+  ExchangeFailure,
+  type ExchangeFailureCode,
+  type HttpClient,
+  type RequestBody,
+} from "../../ports/http-client.ts";
 import type { Resolver } from "../../ports/resolver.ts";
-import type { Arguments } from "../../protocol/bridge.ts";
+import { type Arguments, inlineBodyBytesMax } from "../../protocol/bridge.ts";
 import { type Answer, type CallContext, Denied, Failed, type Operation } from "./capability.ts";
 import type { SealedCredential } from "./credential.ts";
 import { makeAddressBook } from "./network-addresses.ts";
 import { type Asked, readAsked } from "./network-asked.ts";
+import { type Deadline, makeDeadline } from "./network-deadline.ts";
+import { asRedirect, notAllowed, queueFull, requestsUsedUp, tooLarge } from "./network-denials.ts";
 import { makeRequestQueue, type Ticket } from "./network-queue.ts";
 import { nextAsked, redirectLocation } from "./network-redirect.ts";
-import { placeCredential, refuseValue, withoutSecret } from "./network-sealed.ts";
+import { guardPieces, placeCredential, refuseValue, withoutSecret } from "./network-sealed.ts";
 
 /** Redirects that one request follows: half of what browsers do; a chain of more is a loop or a game. */
 const REDIRECTS_MAX = 10;
 /** Waiting requests for each one that may be under way: enough to map over a list, too few to fill the supervisor. */
 const WAITING_PER_TURN = 16;
-const RULE_CHARS_MAX = 300;
+/** Bodies that came with their calls, of all requests that are under way or wait, bytes: 64 of the largest. */
+const INLINE_BYTES_MAX = 64 * inlineBodyBytesMax;
+/** Of a redirect's own body, bytes: error pages have a few thousand. */
+const SKIPPED_BYTES_MAX = 65_536;
 
 export interface NetworkParts {
   grant: NetworkGrant;
@@ -50,12 +61,7 @@ export interface NetworkPlan {
   hop: Hop;
   redirect: "follow" | "manual" | "error";
   ticket: Ticket;
-  budget: Budget;
-}
-
-/** What is left of a request's time. Waiting for a turn does not count: the run's own time bounds that. */
-interface Budget {
-  remainingMs: number;
+  deadline: Deadline;
 }
 
 export interface Network {
@@ -70,33 +76,38 @@ export interface Network {
  */
 export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: NetworkParts): Network {
   const addresses = makeAddressBook({ resolver, privateAddresses: grant.privateAddresses });
+  const waitingMax = limits.requestsAtOnce * WAITING_PER_TURN;
   const queue = makeRequestQueue({
     atOnce: limits.requestsAtOnce,
-    waitingMax: limits.requestsAtOnce * WAITING_PER_TURN,
-    bodyBytesMax: limits.requestsAtOnce * limits.requestBodyBytes,
+    waitingMax,
+    bodyBytesMax: INLINE_BYTES_MAX,
   });
 
   async function authorize(args: Arguments<"http.request">, body: Uint8Array, context: CallContext) {
     const asked = readAsked(args, body);
-    const bodyBytes = asked.body?.length ?? 0;
-    if (bodyBytes > limits.requestBodyBytes) throw tooLarge(bodyBytes, limits, asked);
-    const ticket = queue.reserve(bodyBytes, context.signal);
-    if (ticket === undefined) throw queueFull(limits, asked);
-    const budget = { remainingMs: limits.requestMs };
+    const bodyBytes = asked.body?.kind === "inline" ? asked.body.bytes.length : (asked.body?.bytes ?? 0);
+    if (bodyBytes > limits.requestBodyBytes) throw tooLarge(`has ${bodyBytes} bytes`, bodyBytes, limits, asked);
+    const ticket = queue.reserve(asked.body?.kind === "inline" ? bodyBytes : 0, context.signal);
+    if (ticket === undefined) throw queueFull(waitingMax, limits, asked);
+    const text = (code: ExchangeFailureCode) => failureText(code, limits);
+    const deadline = makeDeadline({ clock, totalMs: limits.requestMs, outer: context.signal, text });
     try {
-      return { hop: await decide(asked, budget, context), redirect: args.redirect, ticket, budget };
+      return { hop: await decide(asked, deadline, context), redirect: args.redirect, ticket, deadline };
     } catch (error) {
       ticket.release();
+      deadline.end();
       throw error;
+    } finally {
+      deadline.pause();
     }
   }
 
   /** The whole decision on one hop. */
-  async function decide(asked: Asked, budget: Budget, context: CallContext): Promise<Hop> {
+  async function decide(asked: Asked, deadline: Deadline, context: CallContext): Promise<Hop> {
     refuseValue(sealed, asked);
     requireRequestLeft(asked, context);
     if (matchRule(grant.allow, asked.line) === undefined) throw notAllowed(grant, asked);
-    const address = await timed(budget, context.signal, (signal) => addresses.addressFor(asked, signal));
+    const address = await deadline.within(() => addresses.addressFor(asked, deadline.signal));
     const headers = placeCredential(sealed, asked, address);
     requireRequestLeft(asked, context); // again: others may have been counted while the name was resolved
     context.usage.requests += 1;
@@ -105,32 +116,44 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
     return { asked, target: mint<CheckedTarget>({ method, scheme, host, port, address, path, headers }) };
   }
 
-  async function act({ hop, redirect, ticket, budget }: NetworkPlan, context: CallContext): Promise<Answer> {
+  async function act({ hop, redirect, ticket, deadline }: NetworkPlan, context: CallContext): Promise<Answer> {
+    const release = () => {
+      deadline.end();
+      ticket.release();
+    };
+    context.signal.addEventListener("abort", release, { once: true });
     try {
       await ticket.turn();
-      return await exchangeAll(hop, redirect, budget, context);
-    } finally {
-      ticket.release();
+      deadline.resume();
+      const { exchange, ...last } = await exchangeAll(hop, redirect, deadline, context);
+      return {
+        value: answerOf(last.hop.asked, exchange, last.redirected),
+        stream: stream(exchange, deadline, context, release),
+      };
+    } catch (error) {
+      release();
+      throw error;
     }
   }
 
   async function exchangeAll(
     first: Hop,
     redirect: NetworkPlan["redirect"],
-    budget: Budget,
+    deadline: Deadline,
     context: CallContext,
-  ): Promise<Answer> {
+  ): Promise<{ hop: Hop; exchange: Exchange; redirected: boolean }> {
     let hop = first;
     for (let redirects = 0; ; redirects += 1) {
-      const exchange = await send(hop, budget, context);
+      const exchange = await send(hop, redirects > 0, deadline, context);
       const location = redirect === "manual" ? undefined : redirectLocation(exchange);
-      if (location === undefined) return answerOf(hop.asked, exchange, redirects > 0);
+      if (location === undefined) return { hop, exchange, redirected: redirects > 0 };
+      await skipBody(exchange, context);
       if (redirect === "error")
         throw new Failed("redirect", "the server redirects, and the request asked for no redirect");
       if (redirects === REDIRECTS_MAX) {
         throw new Denied("redirects", `more than ${REDIRECTS_MAX} redirects for one request`, hop.asked.target);
       }
-      hop = await follow(hop.asked, exchange.status, location, budget, context);
+      hop = await follow(hop.asked, exchange.status, location, deadline, context);
     }
   }
 
@@ -138,11 +161,11 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
     from: Asked,
     status: number,
     location: string,
-    budget: Budget,
+    deadline: Deadline,
     context: CallContext,
   ): Promise<Hop> {
     try {
-      const hop = await decide(nextAsked(from, status, location), budget, context);
+      const hop = await decide(nextAsked(from, status, location), deadline, context);
       await context.record({
         type: "allow",
         capability: "http.request",
@@ -155,58 +178,67 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
     }
   }
 
-  async function send(hop: Hop, budget: Budget, context: CallContext): Promise<Exchange> {
-    const { asked, target } = hop;
-    context.usage.bytesOut += asked.body?.length ?? 0;
+  function send({ asked, target }: Hop, again: boolean, deadline: Deadline, context: CallContext): Promise<Exchange> {
+    const ends = { headerBytesMax: limits.responseHeaderBytes, bodyBytesMax: limits.responseBodyBytes };
+    return deadline.within(async () => {
+      try {
+        const totalMs = deadline.remainingMs();
+        return await client.exchange(target, bodyOf(asked, again, context), { totalMs, ...ends }, deadline.signal);
+      } catch (error) {
+        if (error instanceof ExchangeFailure && error.code === "net_unreachable")
+          addresses.putLast(target.host, target.address);
+        throw asFailed(error);
+      }
+    });
+  }
+
+  function bodyOf(asked: Asked, again: boolean, context: CallContext): RequestBody | null {
+    if (asked.body === null) return null;
+    if (asked.body.kind === "streamed")
+      return {
+        bytes: asked.body.bytes,
+        pieces: counted(guardPieces(sealed, asked, context.upload(again)), asked, context),
+      };
+    context.usage.bytesOut += asked.body.bytes.length;
+    return asked.body.bytes;
+  }
+
+  /** A body of unknown length passes its limit while it goes; the piece that would do so doesn't go any more. */
+  async function* counted(pieces: AsyncIterable<Uint8Array>, asked: Asked, context: CallContext) {
+    let bytes = 0;
+    for await (const piece of pieces) {
+      bytes += piece.length;
+      if (bytes > limits.requestBodyBytes) throw tooLarge("goes on", null, limits, asked);
+      context.usage.bytesOut += piece.length;
+      yield piece;
+    }
+    const stated = asked.body?.kind === "streamed" ? asked.body.bytes : null;
+    if (stated !== null && stated !== bytes)
+      throw new Denied("call_invalid", `a body of ${bytes} bytes, where ${stated} were announced`, asked.target);
+  }
+
+  async function* stream(exchange: Exchange, deadline: Deadline, context: CallContext, release: () => void) {
+    let seenBytes = 0;
     try {
-      const exchange = await timed(budget, context.signal, (signal, totalMs) =>
-        client.exchange(
-          target,
-          asked.body,
-          { totalMs, headerBytesMax: limits.responseHeaderBytes, bodyBytesMax: limits.responseBodyBytes },
-          signal,
-        ),
-      );
-      context.usage.bytesIn += exchange.wireBytes;
-      return exchange;
+      for await (const piece of exchange.body) {
+        context.usage.bytesIn += exchange.wireBytes() - seenBytes;
+        seenBytes = exchange.wireBytes();
+        yield piece;
+      }
     } catch (error) {
-      if (!(error instanceof ExchangeFailure)) throw error;
-      if (error.code === "net_unreachable") addresses.putLast(target.host, target.address);
-      throw new Failed(error.code, failureText(error.code, limits));
+      throw withoutSecret(sealed, deadline.signal.aborted ? deadline.signal.reason : asFailed(error));
+    } finally {
+      release();
     }
   }
 
-  /** Runs `work` with what is left of the request's time; its signal aborts with Failed `net_timeout` or `aborted`. */
-  async function timed<T>(
-    budget: Budget,
-    outer: AbortSignal,
-    work: (signal: AbortSignal, remainingMs: number) => Promise<T>,
-  ): Promise<T> {
-    const controller = new AbortController();
-    const stop = (code: "net_timeout" | "aborted") => controller.abort(new Failed(code, failureText(code, limits)));
-    const onAbort = () => stop("aborted");
-    if (outer.aborted) onAbort();
-    if (budget.remainingMs <= 0) stop("net_timeout");
-    controller.signal.throwIfAborted();
-    outer.addEventListener("abort", onAbort, { once: true });
-    const cancel = clock.setTimer(budget.remainingMs, () => stop("net_timeout"));
-    const startedMs = clock.monotonicMs();
-    try {
-      return await work(controller.signal, budget.remainingMs);
-    } catch (error) {
-      // The client says `aborted` for our own timer too: the reason is ours to know.
-      throw controller.signal.aborted ? controller.signal.reason : error;
-    } finally {
-      cancel();
-      outer.removeEventListener("abort", onAbort);
-      budget.remainingMs -= clock.monotonicMs() - startedMs;
-    }
+  function asFailed(error: unknown): unknown {
+    return error instanceof ExchangeFailure ? new Failed(error.code, failureText(error.code, limits)) : error;
   }
 
   function requireRequestLeft(asked: Asked, context: CallContext): void {
     if (context.usage.requests < limits.requests) return;
-    const message = `the run has made its ${limits.requests} requests; raise limits.requests to allow more`;
-    throw new Denied("requests", message, asked.target);
+    throw requestsUsedUp(limits, asked);
   }
 
   const scrubbed = async <T>(work: Promise<T>): Promise<T> => {
@@ -226,46 +258,24 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
   };
 }
 
-function answerOf(asked: Asked, exchange: Exchange, redirected: boolean): Answer {
+function answerOf(asked: Asked, { status, statusText, headers }: Exchange, redirected: boolean): object {
   const url = new URL(asked.url);
   url.hash = "";
-  const { status, statusText, headers, body } = exchange;
-  return { value: { status, statusText, headers, url: url.href, redirected }, body };
+  return { status, statusText, headers, url: url.href, redirected };
 }
 
-function notAllowed(grant: NetworkGrant, asked: Asked): Denied {
-  const nearest = nearestRule(grant.allow, asked.line);
-  const parts = [`${quote(asked.target, RULE_CHARS_MAX)} is not in network.allow`];
-  if (grant.allow.length === 0) parts.push("which is empty");
-  if (nearest !== undefined) parts.push(`the nearest rule is ${quote(nearest.text, RULE_CHARS_MAX)}`);
-  parts.push(remedyFor(asked.line));
-  return new Denied("not_allowed", parts.join("; "), asked.target);
-}
-
-function remedyFor(line: RequestLine): string {
-  const text = ruleTextFor(line);
-  const parsed = parseNetworkRule(text);
-  if (!parsed.ok) return `no rule can allow it: ${parsed.message}`;
-  return `to allow it, add ${quote(text, RULE_CHARS_MAX)} to network.allow`;
-}
-
-/** Where a redirect leads is one kind of refusal; limits and the credential keep their own codes. */
-function asRedirect(error: unknown, from: Asked): unknown {
-  const places = ["url_invalid", "scheme", "userinfo", "path_ambiguous", "not_allowed", "address_private", "redirect"];
-  if (!(error instanceof Denied) || !places.includes(error.code)) return error;
-  const message = `${quote(from.target, RULE_CHARS_MAX)} redirects to where the job may not go (${error.code}): ${error.message}`;
-  return new Denied("redirect", message, error.target);
-}
-
-function tooLarge(bodyBytes: number, limits: Limits, asked: Asked): Denied {
-  const message = `the request's body has ${bodyBytes} bytes, at most ${formatSize(limits.requestBodyBytes)}; raise limits.requestBody`;
-  return new Denied("request_size", message, asked.target);
-}
-
-function queueFull(limits: Limits, asked: Asked): Denied {
-  const waiting = limits.requestsAtOnce * WAITING_PER_TURN;
-  const message = `${limits.requestsAtOnce} requests are under way and the queue for ${waiting} more is full; await some first`;
-  return new Denied("sockets", message, asked.target);
+/** A short body is read, so that its connection can serve the next hop; a longer one costs the connection. */
+async function skipBody({ body, wireBytes }: Exchange, { usage }: CallContext): Promise<void> {
+  let bytes = 0;
+  try {
+    for await (const piece of body) {
+      bytes += piece.length;
+      if (bytes > SKIPPED_BYTES_MAX) break;
+    }
+  } catch {
+    // it would have been dropped anyway; the next hop has its own say
+  }
+  usage.bytesIn += wireBytes();
 }
 
 /** One text for a code: neither an address nor the machine's own words (NET-38). */

@@ -7,7 +7,7 @@ export interface RunContext {
   trigger: Trigger;
   /** Runs of this job that are going on or waiting. */
   activeRunsOfJob: number;
-  /** Runs of all jobs that wait for a place. */
+  /** Runs of this job's tenant that wait for a place, and how many may. */
   waiting: number;
   waitingMax: number;
   /** The process is shutting down and takes no new work. */
@@ -22,7 +22,7 @@ export function decide(spec: JobSpec, context: RunContext): Decision {
   if (context.waiting >= context.waitingMax) {
     return no(
       "queue_full",
-      `${context.waiting} runs wait already, at most ${context.waitingMax}: try later, or raise scheduler.queue`,
+      `${context.waiting} runs of tenant ${spec.tenant} wait already, at most ${context.waitingMax}: try later, or raise scheduler.queue`,
     );
   }
   const overlaps = context.trigger.kind === "schedule" && context.activeRunsOfJob > 0;

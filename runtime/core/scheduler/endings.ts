@@ -7,7 +7,15 @@ import { formatDuration, formatSize } from "../../model/units.ts";
 import type { Bundle } from "../../ports/bundler.ts";
 import type { ExecutorExit } from "../../ports/executor-process.ts";
 import type { JobFailure } from "../../protocol/channel.ts";
+import { nestsDeeper } from "../../protocol/depth.ts";
 import { makeStackMapper } from "../bundle/stack.ts";
+
+/** Levels of a result: the guest allows 64 (guest/result.ts). */
+const resultDepthMax = 80;
+const tooDeep = `the executor's result nests deeper than ${resultDepthMax}`;
+
+/** By isolated-vm, and by V8 where RLIMIT_DATA leaves no more. */
+const refusedBuffer = /^(?:Array buffer allocation failed|ArrayBuffer\.prototype\.resize: Out of memory)$/;
 
 /** How a run ended, before anything was taken away. */
 export interface Ending {
@@ -18,6 +26,9 @@ export interface Ending {
 
 export function resultEnding(bytes: Uint8Array, spec: JobSpec): Ending {
   if (bytes.length > spec.limits.resultBytes) return limitEnding("output", spec);
+  // The guest refuses such a result itself: this one comes from an executor that is not what it was.
+  if (nestsDeeper(bytes, resultDepthMax))
+    return { state: "failed", result: null, error: { code: "crash", message: tooDeep } };
   try {
     return {
       state: "succeeded",
@@ -32,9 +43,8 @@ export function resultEnding(bytes: Uint8Array, spec: JobSpec): Ending {
 export function failureEnding(failure: JobFailure, { spec, bundle }: { spec: JobSpec; bundle: Bundle }): Ending {
   if (failure.kind === "output" || failure.kind === "memory" || failure.kind === "timeout")
     return limitEnding(failure.kind, spec);
-  // isolated-vm refuses buffers beyond the limit by this error, which a job may catch; uncaught it is the limit's doing.
-  if (failure.name === "RangeError" && failure.message === "Array buffer allocation failed")
-    return limitEnding("memory", spec);
+  // Buffers beyond the limit are refused by these errors, which a job may catch; uncaught they are the limit's doing.
+  if (failure.name === "RangeError" && refusedBuffer.test(failure.message)) return limitEnding("memory", spec);
   const message = escapeLine(failure.name === "Error" ? failure.message : `${failure.name}: ${failure.message}`, 2_000);
   if (failure.kind === "shape") return { state: "failed", result: null, error: { code: "job_shape", message } };
   const { stack, first } = makeStackMapper(bundle.sourceMap, { scriptName: "job.js" })(failure.stack);

@@ -1,4 +1,5 @@
-// From a tick or a submission to a run: admit, accept durably, wait for a place, run. One of these a process.
+// From a tick or a submission to a run: admit, accept durably, wait for a place, run. One of these a process. Whose turn
+// it is, queue.ts knows.
 //
 // An accepted run is in the ledger before anyone is told. Its key (a submission's idempotency key, or the schedule's
 // slot) is unique there, so that one tick is one run whatever crashes. When the process drains, what waits stays
@@ -14,6 +15,7 @@ import type { RunRow } from "../../ports/store.ts";
 import type { Ticker } from "../../ports/ticker.ts";
 import { decide } from "../policy/decide.ts";
 import { errorOf } from "./endings.ts";
+import { makeFairQueue } from "./queue.ts";
 import { executeRun, newRecord, type RunOrder, type RunParts } from "./run.ts";
 
 export interface SchedulerParts extends RunParts {
@@ -68,7 +70,11 @@ interface Entry {
 
 export function makeScheduler(parts: SchedulerParts): Scheduler {
   const { store, clock, random } = parts;
-  const waiting: Entry[] = [];
+  const waiting = makeFairQueue<Entry>({
+    places: parts.concurrency,
+    waitingMax: parts.waitingMax,
+    tenants: [...new Set([...parts.jobs.values()].map(({ tenant }) => tenant))],
+  });
   const running = new Map<RunId, Entry>();
   /** Runs on their way into `waiting`. */
   const entering = new Set<RunId>();
@@ -80,11 +86,11 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
     const spec = specOf(job);
     const id = runIdFrom(random.bytes(16));
     const acceptedAt = isoTime(clock.nowMs());
+    const isOfJob = (entry: Entry) => entry.order.spec.name === job;
     const decision = decide(spec, {
       trigger,
-      activeRunsOfJob: [...waiting, ...running.values()].filter((entry) => entry.order.spec.name === job).length,
-      waiting: waiting.length,
-      waitingMax: parts.waitingMax,
+      activeRunsOfJob: waiting.count(isOfJob) + [...running.values()].filter(isOfJob).length,
+      ...waiting.shareOf(spec.tenant),
       draining,
     });
     let bundle: Bundle | null = null;
@@ -143,7 +149,7 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
         next: "use another key",
       });
     }
-    const entry = running.get(id) ?? waiting.find((each) => each.order.id === id);
+    const entry = running.get(id) ?? waiting.find(isRun(id));
     return { id, isNew: false, done: entry === undefined ? Promise.resolve(row.record) : follow(entry) };
   }
 
@@ -165,14 +171,14 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
     const { promise, resolve, reject } = Promise.withResolvers<RunRecord>();
     promise.catch(() => undefined); // whoever submitted may have gone
     parts.onEvent({ type: "accepted", runId: order.id, job: order.spec.name });
-    waiting.push({ order, stop: new AbortController(), resolve, reject });
+    waiting.push(order.spec.tenant, { order, stop: new AbortController(), resolve, reject });
     launchNext();
     return promise;
   }
 
   function launchNext(): void {
-    while (!draining && running.size < parts.concurrency) {
-      const entry = waiting.shift();
+    while (!draining) {
+      const entry = waiting.next([...running.values()].map(({ order }) => order.spec.tenant));
       if (entry === undefined) return;
       void launch(entry);
     }
@@ -194,7 +200,7 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
   }
 
   function holds(id: RunId): boolean {
-    return running.has(id) || entering.has(id) || waiting.some((entry) => entry.order.id === id);
+    return running.has(id) || entering.has(id) || waiting.find(isRun(id)) !== undefined;
   }
 
   function adopt(row: RunRow): boolean {
@@ -249,11 +255,11 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
   }
 
   function kill(id: RunId, reason: string): boolean {
-    const at = waiting.findIndex((each) => each.order.id === id);
-    const entry = at < 0 ? running.get(id) : waiting.splice(at, 1)[0];
+    const waited = waiting.remove(isRun(id));
+    const entry = waited ?? running.get(id);
     if (entry === undefined) return false;
     entry.stop.abort(new Error(reason));
-    if (at >= 0) void launch(entry); // to its end, without an executor
+    if (waited !== undefined) void launch(waited); // to its end, without an executor
     return true;
   }
 
@@ -282,6 +288,10 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
     drain,
     active: () => ({ running: running.size, waiting: waiting.length }),
   };
+}
+
+function isRun(id: RunId): (entry: Entry) => boolean {
+  return ({ order }) => order.id === id;
 }
 
 function keyOf(trigger: Trigger): string | null {

@@ -264,7 +264,9 @@ function wire(order: RunOrder, parts: RunParts, { executor, tree }: Held, usage:
     usage,
     callsMax: spec.limits.calls,
     reply: (header, body) => executor.send({ header: { ...header }, body }),
-    record: (event: AuditEvent) => parts.store.commit([{ audit: event }]),
+    drained: () => executor.drained(),
+    listen: (wanted) => executor.listen(wanted),
+    record: (event: AuditEvent) => parts.store.note(event),
     onDenied: (denial) => parts.onEvent({ type: "denied", runId: id, denial }),
     onLimit,
   });

@@ -1,7 +1,7 @@
 // Executors one by one, from the pool to their end: who gets which, what happens to those that die early, never become
 // ready or are never asked for, and what an executor does when its supervisor does nothing.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import tmp from "tmp";
@@ -13,7 +13,7 @@ import {
   type PoolOptions,
   type SandboxedPool,
 } from "../../../runtime/adapters/system/executor-pool.ts";
-import { isRunning, readStat } from "../../../runtime/adapters/system/proc.ts";
+import { isRunning, readDataBytes, readStat } from "../../../runtime/adapters/system/proc.ts";
 import { killLeftBehind } from "../../../runtime/adapters/system/process-identity.ts";
 import type { ExecutorProcess } from "../../../runtime/ports/executor-process.ts";
 import type { Frame } from "../../../runtime/protocol/frame.ts";
@@ -243,6 +243,25 @@ t.test("the watch says once which bound was passed, and not when none was", (t) 
     const measured = busy.usage();
     t.ok(measured.cpuMs >= 100, "and what was measured can be read when it is gone");
   }),
+);
+
+/** The soft limit by which the kernel bounds what a process may take, bytes. */
+const dataLimit = ({ pid }: ExecutorProcess) =>
+  Number(/^Max data size\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, "utf8"))?.[1]);
+
+t.test(
+  "[RES-05] [RES-06] once an executor has been measured, the next are bounded by what they need, not by a guess",
+  (t) =>
+    withPool(t, {}, async (pool) => {
+      const first = await pool.take(wanted);
+      const second = await pool.take(wanted);
+      t.ok(pool.layers().some(({ name, armed }) => name === "rlimits" && armed));
+      t.ok(dataLimit(second) < dataLimit(first), `${dataLimit(second)} after ${dataLimit(first)}`);
+      const room = dataLimit(second) - (readDataBytes(second.pid) ?? 0);
+      t.ok(room < 1.5 * wanted.memoryBytes + 40 * 1_048_576, `${room} bytes of room`);
+      t.match((await launch(second, "return 1;", 10_000)).header, { type: "done" }, "and it has enough to run");
+      await Promise.all([first.kill(5_000), second.kill(5_000)]);
+    }),
 );
 
 t.test("a supervisor that does nothing at the deadline: the executor ends the job, and then itself", (t) =>

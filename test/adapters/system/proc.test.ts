@@ -9,6 +9,7 @@ import {
   firstChild,
   inheritableDescriptors,
   isRunning,
+  readDataBytes,
   readStat,
 } from "../../../runtime/adapters/system/proc.ts";
 
@@ -50,6 +51,16 @@ t.test("a pid that another process has now: the start time tells them apart", as
   t.notOk(isRunning(process.pid, (stat?.startTicks ?? 0) - 1));
   t.notOk(isRunning(process.pid, 0));
 });
+
+t.test(
+  "what counts under a limit of data grows with what is allocated, and of no process nothing is claimed",
+  async (t) => {
+    const before = readDataBytes(process.pid) ?? 0;
+    const held = Buffer.alloc(64 << 20, 1);
+    t.ok((readDataBytes(process.pid) ?? 0) >= before + held.length, "in bytes");
+    t.equal(readDataBytes(4_194_305), undefined);
+  },
+);
 
 t.test("a pid that nobody has", async (t) => {
   t.equal(readStat(4_194_305), undefined, "beyond the kernel's largest");

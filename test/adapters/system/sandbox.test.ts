@@ -31,8 +31,14 @@ const files = {
   codeCache: join(directory, "guest.cache"),
 };
 
-const plan = (path: string, options: { bwrapBroken?: string; cgroups?: FoundCgroups } = {}) =>
-  planSandbox({ files, cgroups: noCgroups, path, ...options });
+interface Machine {
+  bwrapBroken?: string;
+  cgroups?: FoundCgroups;
+  architecture?: string;
+  noSeccomp?: string;
+}
+
+const plan = (path: string, options: Machine = {}) => planSandbox({ files, cgroups: noCgroups, path, ...options });
 const armed = (path: string, options = {}) =>
   plan(path, options)
     .layers.filter((layer) => layer.armed)
@@ -73,8 +79,11 @@ t.test(
     for (const to of inside) t.match(to, /^\/(node|isolate\.node|executor\.cjs|guest\.(js|cache)|(usr\/)?lib)/);
     t.ok(args.indexOf("--remount-ro") > args.lastIndexOf("--ro-bind"), "read-only once everything is there");
     t.match(args.join(" "), isRoot ? /--cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID/ : /--unshare-user/);
+    t.match(args.join(" "), /--seccomp 5 \/node/, "the filter goes up last, so that nothing but Node is behind it");
+    t.ok((sandbox.seccomp?.length ?? 0) > 500, "and has instructions");
     const node = args.slice(args.indexOf("/node", args.indexOf("--chdir")));
     t.ok(node.includes("--permission"));
+    t.ok(node.includes("--disable-sigusr1"), "a signal doesn't open the inspector");
     t.same(
       node.filter((arg) => arg.startsWith("--allow")).filter((arg) => !arg.startsWith("--allow-fs-read=/")),
       ["--allow-addons"],
@@ -87,7 +96,9 @@ t.test("limits of the operating system follow the job's: numbers in the units th
   const { args } = plan(machine("bwrap", "prlimit", "setpriv")).command(wanted);
   for (const limit of ["--core=0", "--fsize=0", "--nofile=64", "--cpu=16", `--data=${(1_280 + 96) * MiB}`])
     t.ok(args.includes(limit), limit);
-  t.same(plan(machine()).cgroupLimits(wanted), { memoryBytes: (96 + 96) * MiB, pidsMax: 64 });
+  t.same(plan(machine()).cgroupLimits(wanted), { memoryBytes: (48 + 96) * MiB, pidsMax: 64 });
+  const measured = plan(machine("bwrap", "prlimit", "setpriv")).command(wanted, 1_126 * MiB);
+  t.ok(measured.args.includes(`--data=${(1_126 + 96) * MiB}`), "tighter, once a ready executor has been measured");
 });
 
 t.test(
@@ -106,6 +117,23 @@ t.test(
     }
   },
 );
+
+t.test("a machine that can't filter system calls: all other walls stand, and the layer says why", async (t) => {
+  const path = machine("bwrap", "prlimit", "setpriv");
+  for (const [options, detail] of [
+    [{ architecture: "riscv64" }, /no table of system calls for riscv64/],
+    [{ noSeccomp: "this kernel has no seccomp filters" }, /no seccomp filters/],
+  ] as const) {
+    const sandbox = plan(path, options);
+    t.equal(sandbox.seccomp, undefined);
+    t.notMatch(sandbox.command(wanted).args.join(" "), /--seccomp/);
+    t.ok(sandbox.nested);
+    const layer = sandbox.layers.find(({ name }) => name === "seccomp");
+    t.match(layer, { armed: false, detail, hint: /kernel|machine/ });
+    t.notOk(sandbox.complete, "and where every layer is required, it is missed");
+  }
+  t.equal(plan(machine("prlimit", "setpriv")).seccomp, undefined, "without bubblewrap there is nobody to load it");
+});
 
 t.test("a bare machine: nothing is called armed that isn't, and each layer says how to arm it", async (t) => {
   const sandbox = plan(machine());

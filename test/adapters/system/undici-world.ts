@@ -3,7 +3,13 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Test } from "tap";
 import { makeUndiciClients } from "../../../runtime/adapters/system/undici-client.ts";
 import { type CheckedTarget, mint } from "../../../runtime/model/checked.ts";
-import type { ExchangeFailure, ExchangeLimits, HttpClient } from "../../../runtime/ports/http-client.ts";
+import {
+  collect,
+  type ExchangeFailure,
+  type ExchangeLimits,
+  type HttpClient,
+  type RequestBody,
+} from "../../../runtime/ports/http-client.ts";
 
 export const limits: ExchangeLimits = { totalMs: 30_000, headerBytesMax: 16_384, bodyBytesMax: 1_048_576 };
 export const ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -71,12 +77,17 @@ export function clientFor(t: Test, options: Parameters<typeof makeUndiciClients>
 }
 
 export const never = () => new AbortController().signal;
-export const get = (
+/** One exchange with its whole body. */
+export async function get(
   client: HttpClient,
   target: CheckedTarget,
   own: Partial<ExchangeLimits> = {},
-  body: Uint8Array | null = null,
-) => client.exchange(target, body, { ...limits, ...own }, never());
+  body: RequestBody | null = null,
+) {
+  const exchange = await client.exchange(target, body, { ...limits, ...own }, never());
+  const whole = await collect(exchange.body);
+  return { ...exchange, body: whole, wireBytes: exchange.wireBytes() };
+}
 
 /** The code of the failure, or "answered". */
 export async function codeOf(work: Promise<unknown>): Promise<string> {

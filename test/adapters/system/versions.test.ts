@@ -45,7 +45,7 @@ for (const [name, version] of [
   ["undici", "8.12.3"],
   ["isolated-vm", "7.0.1-beta.1"],
 ] as const) {
-  t.test(`${name} ${version}: the runtime refuses to start`, async (t) => {
+  t.test(`[ISO-22] ${name} ${version}: the runtime refuses to start`, async (t) => {
     t.match(inWorld(withPackage(name, version)), {
       code: "version_floor",
       message: new RegExp(`${name} is below its floor`),
@@ -56,7 +56,7 @@ for (const [name, version] of [
   });
 }
 
-t.test("a Node below the floor, and a system that isn't Linux", async (t) => {
+t.test("[ISO-22] a Node below the floor, and a system that isn't Linux", async (t) => {
   t.match(inWorld(withNode("24.20.9")), {
     code: "version_floor",
     message: /Node\.js/,

@@ -8,6 +8,9 @@ import type { CredentialGrant, Delivery } from "../../../runtime/model/grant.ts"
 import { leaseIdOf, runIdFrom } from "../../../runtime/model/ids.ts";
 import { noUsage } from "../../../runtime/model/run.ts";
 import { IssuerFailure, type QueryRequest } from "../../../runtime/ports/credential-issuer.ts";
+import { inOnePiece } from "../../../runtime/ports/http-client.ts";
+
+const upload = () => inOnePiece(new Uint8Array(0));
 
 const runId = runIdFrom(new Uint8Array(16));
 const secret = "the-secret-itself";
@@ -26,7 +29,7 @@ function open(
   let acquired = 0;
   let ended = false;
   const stop = new AbortController();
-  const context: CallContext = { signal: stop.signal, record: async () => {}, usage: { ...noUsage } };
+  const context: CallContext = { signal: stop.signal, record: async () => {}, usage: { ...noUsage }, upload };
   const lease = {
     id: leaseIdOf(runId),
     runId,
@@ -80,7 +83,7 @@ function open(
 
 t.test("a job without a grant: told what to add to its config, and nobody is asked", async (t) => {
   const { fetch, query, acquired, capability } = open(null);
-  await t.rejects(fetch(), { name: "Denied", code: "grant", message: /credential.*jobs\.job/ });
+  await t.rejects(fetch(), { name: "Denied", code: "grant", remedy: /credential: .* in jobs\.job/ });
   await t.rejects(query("select 1"), { name: "Denied", code: "grant" });
   t.equal(acquired(), 0);
   t.equal(capability.sealed, null);
@@ -88,7 +91,7 @@ t.test("a job without a grant: told what to add to its config, and nobody is ask
 
 t.test("asking in another way than was granted", async (t) => {
   const revealed = open(grantOf("revealed"));
-  await t.rejects(revealed.query("select 1"), { code: "grant", message: /delivery: "query"/ });
+  await t.rejects(revealed.query("select 1"), { code: "grant", remedy: 'credential.delivery: "query"' });
   const byQuery = open(grantOf("query"));
   await t.rejects(byQuery.fetch(), { code: "grant", message: /credential\.query/ });
   t.equal(revealed.acquired() + byQuery.acquired(), 0);
@@ -152,7 +155,12 @@ t.test("an issuer that fails: its code for the job, and no word that could be a 
       random: { bytes: (count) => new Uint8Array(count) },
       acquire: () => Promise.reject(thrown),
     }).operations["credential.fetch"];
-  const context: CallContext = { signal: new AbortController().signal, record: async () => {}, usage: { ...noUsage } };
+  const context: CallContext = {
+    signal: new AbortController().signal,
+    record: async () => {},
+    usage: { ...noUsage },
+    upload,
+  };
   const act = async (thrown: unknown) => make(thrown).act(grantOf("revealed"), new Uint8Array(0), context);
   await t.rejects(act(new IssuerFailure("issuer_refused", "it said no")), { name: "Failed", code: "issuer_refused" });
   await t.rejects(act(new Error("connect ECONNREFUSED 10.0.0.1:5432")), {

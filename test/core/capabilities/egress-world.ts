@@ -10,7 +10,14 @@ import type { CheckedTarget } from "../../../runtime/model/checked.ts";
 import { defaultLimits, type Limits } from "../../../runtime/model/limits.ts";
 import { noUsage } from "../../../runtime/model/run.ts";
 import type { Clock } from "../../../runtime/ports/clock.ts";
-import { type Exchange, ExchangeFailure, type HttpClient } from "../../../runtime/ports/http-client.ts";
+import {
+  collect,
+  type Exchange,
+  ExchangeFailure,
+  type HttpClient,
+  inOnePiece,
+  type RequestBody,
+} from "../../../runtime/ports/http-client.ts";
 import type { Arguments } from "../../../runtime/protocol/bridge.ts";
 
 export interface Dial {
@@ -20,6 +27,9 @@ export interface Dial {
   signal: AbortSignal;
 }
 
+/** What a server says; 200 and nothing by default. */
+export type Said = Partial<Omit<Exchange, "body" | "wireBytes"> & { body: Uint8Array; wireBytes: number }>;
+
 export interface WorldParts {
   allow: string[];
   privateAddresses?: string[];
@@ -28,8 +38,19 @@ export interface WorldParts {
   /** Answers by name; a function is asked each time. */
   names?: Record<string, string[] | (() => string[] | Promise<string[]>)>;
   /** What the servers say. */
-  answer?: (dial: Dial) => Partial<Exchange> | Promise<Partial<Exchange>>;
+  answer?: (dial: Dial) => Said | Promise<Said>;
   client?: HttpClient;
+}
+
+/** What a request has beside its URL. */
+export type More = Partial<Omit<Arguments<"http.request">, "body">> & {
+  body?: string;
+  /** How the guest sends it: with the call, or when it is asked. */
+  sends?: "inline" | "stream" | "again";
+};
+
+export async function wholeOf(body: RequestBody | null): Promise<Uint8Array | null> {
+  return body === null || body instanceof Uint8Array ? body : collect(body.pieces);
 }
 
 export interface ManualClock extends Clock {
@@ -67,12 +88,13 @@ export function makeWorld(parts: WorldParts) {
   const clock = makeManualClock();
   const usage = { ...noUsage };
   const recording: HttpClient = {
-    async exchange(target, body, { totalMs }, signal) {
-      const dial = { target, body, totalMs, signal };
+    async exchange(target, asked, { totalMs }, signal) {
+      const dial: Dial = { target, body: null, totalMs, signal };
       dials.push(dial);
-      const answer = (await parts.answer?.(dial)) ?? {};
-      const ok = { status: 200, statusText: "OK", headers: [], body: new Uint8Array(0), wireBytes: 0 };
-      return { ...ok, ...answer };
+      dial.body = await wholeOf(asked);
+      const { body = new Uint8Array(0), wireBytes = body.length, ...head } = (await parts.answer?.(dial)) ?? {};
+      const ok = { status: 200, statusText: "OK", headers: [] };
+      return { ...ok, ...head, body: inOnePiece(body), wireBytes: () => wireBytes };
     },
     async close() {},
   };
@@ -97,21 +119,20 @@ export function makeWorld(parts: WorldParts) {
   });
 
   /** Through both steps, as the gate takes them. */
-  async function request(
-    url: string,
-    more: Partial<Arguments<"http.request">> & { body?: string } = {},
-    signal = new AbortController().signal,
-  ) {
-    const { body, ...args } = more;
-    const bytes = Buffer.from(body ?? "");
-    const context = { signal, usage, record: async (event: AuditEvent) => void events.push(event) };
-    const all = { url, method: "GET", headers: [], redirect: "follow" as const, hasBody: body !== undefined, ...args };
-    const plan = await network.request.authorize(all, bytes, context);
+  async function request(url: string, more: More = {}, signal = new AbortController().signal) {
+    const { body, sends = "inline", bodyBytes = null, ...own } = more;
+    const whole = Buffer.from(body ?? "");
+    const upload = () => inOnePiece(whole);
+    const context = { signal, usage, upload, record: async (event: AuditEvent) => void events.push(event) };
+    const kind = body === undefined ? ("none" as const) : sends;
+    const args = { url, method: "GET", headers: [], redirect: "follow" as const, body: kind, bodyBytes, ...own };
+    const bytes = kind === "inline" ? whole : Buffer.alloc(0);
+    const plan = await network.request.authorize(args, bytes, context);
     events.push({ type: "allow", target: network.request.target?.(plan) ?? "" });
     const answer = await network.request.act(plan, bytes, context);
     return {
       ...(answer.value as { status: number; url: string; redirected: boolean; headers: [string, string][] }),
-      body: answer.body,
+      body: await collect(answer.stream ?? inOnePiece(new Uint8Array(0))),
     };
   }
 

@@ -7,17 +7,22 @@ import { makeFiles } from "../../../runtime/core/capabilities/files.ts";
 import { defaultFileQuota, type FileQuota } from "../../../runtime/model/limits.ts";
 import { noUsage } from "../../../runtime/model/run.ts";
 import type { FileTree } from "../../../runtime/ports/file-tree.ts";
+import { inOnePiece } from "../../../runtime/ports/http-client.ts";
+
+const upload = () => inOnePiece(new Uint8Array(0));
 
 const runId = `run_${"c".repeat(32)}`;
 
 export interface WorldParts {
   mounts?: Record<string, string>;
   quota?: Partial<FileQuota>;
+  /** Where the runs' directories are; in the test's own by default. */
+  directory?: string;
   /** Puts something between the capability and the disk. */
   around?: (tree: FileTree) => Partial<FileTree>;
 }
 
-export async function world(t: Test, { mounts = {}, quota = {}, around = () => ({}) }: WorldParts = {}) {
+export async function world(t: Test, { mounts = {}, quota = {}, directory, around = () => ({}) }: WorldParts = {}) {
   const base = t.testdir({
     runs: {},
     data: { "a.txt": "mounted", sub: { "b.txt": "b" } },
@@ -25,12 +30,12 @@ export async function world(t: Test, { mounts = {}, quota = {}, around = () => (
     "one.txt": "one",
   });
   const sources = Object.fromEntries(Object.entries(mounts).map(([guest, source]) => [guest, join(base, source)]));
-  const real = await makeFileTrees({ directory: join(base, "runs") }).open(runId, sources);
+  const real = await makeFileTrees({ directory: directory ?? join(base, "runs") }).open(runId, sources);
   t.teardown(() => real.destroy());
   const tree = { ...real, ...around(real) };
   const files = makeFiles({ grant: { mounts: sources, quota: { ...defaultFileQuota, ...quota } }, tree });
   const usage = { ...noUsage };
-  const context = { signal: new AbortController().signal, usage, record: async () => {} };
+  const context = { signal: new AbortController().signal, usage, record: async () => {}, upload };
 
   /** Both steps, as the gate takes them. */
   async function run<Args, Plan>(
@@ -43,7 +48,7 @@ export async function world(t: Test, { mounts = {}, quota = {}, around = () => (
 
   return {
     base,
-    own: join(base, "runs", runId),
+    own: join(directory ?? join(base, "runs"), runId),
     usage,
     files,
     read: async (path: string) => Buffer.from((await run(files.read, { path })).body ?? []).toString(),
@@ -53,6 +58,7 @@ export async function world(t: Test, { mounts = {}, quota = {}, around = () => (
     stat: async (path: string) => (await run(files.stat, { path })).value as { kind: string; bytes: number } | null,
     mkdir: (path: string) => run(files.mkdir, { path }),
     remove: (path: string) => run(files.remove, { path }),
+    end: () => real.destroy(),
     outputs: async () => (await files.outputs()).map(({ names }) => names.join("/")),
   };
 }

@@ -1,11 +1,13 @@
 // The files of a run: paths that lead nowhere, mounts that stay as they were, and what is left at the end.
-import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { Denied } from "../../../runtime/core/capabilities/capability.ts";
+import { foldingDisk } from "../../files/folding-disk.ts";
+import { snapshot } from "../../files/outside.ts";
 import { codeOf, errorOf, world } from "./files-world.ts";
 
-t.test("no path of the traversal lists leads anywhere", async (t) => {
+t.test("[FS-01] [FS-02] [FS-03] [FS-24] no path of the traversal lists leads anywhere", async (t) => {
   const { read, write, list, stat, mkdir, remove, own, base } = await world(t, { mounts: { "/data": "data" } });
   const up = "../".repeat(8);
   const paths = [
@@ -66,7 +68,7 @@ t.test("no path of the traversal lists leads anywhere", async (t) => {
   t.equal(readFileSync(join(base, "other/c.txt"), "utf8"), "c");
 });
 
-t.test("the host's places are names like any other, and there is nothing at them", async (t) => {
+t.test("[FS-07] the host's places are names like any other, and there is nothing at them", async (t) => {
   const { read, stat, write, own } = await world(t);
   for (const path of [
     "/proc/self/environ",
@@ -84,7 +86,7 @@ t.test("the host's places are names like any other, and there is nothing at them
   t.equal(readFileSync(join(own, "etc/passwd"), "utf8"), "mine");
 });
 
-t.test("odd names that are names work, and come back as they were", async (t) => {
+t.test("[FS-10] odd names that are names work, and come back as they were", async (t) => {
   const { write, list, read } = await world(t);
   const names = [
     "-rf",
@@ -148,13 +150,21 @@ t.test("mounts shadow, the longest first, and the root shows them", async (t) =>
   t.strictSame(readdirSync(join(own, "in")), ["mine.txt"]);
 });
 
-t.test("nothing changes a mount, nor what it stands on", async (t) => {
-  const { base, write, mkdir, remove, own } = await world(t, { mounts: { "/data": "data", "/in/deep": "data" } });
-  const file = join(base, "data/a.txt");
-  const before = statSync(file, { bigint: true });
+t.test("[FS-11] nothing changes a mount, nor what it stands on, nor the times of its files", async (t) => {
+  const { base, write, mkdir, remove, own, read, list, stat } = await world(t, {
+    mounts: { "/data": "data", "/in/deep": "data" },
+  });
+  const data = join(base, "data");
+  utimesSync(join(data, "a.txt"), 1_000_000_000, 1_000_000_001);
+  const before = snapshot(data);
+  t.equal(await read("/data/a.txt"), "mounted");
+  t.equal((await list("/data")).length, 2);
+  t.match(await stat("/data/a.txt"), { kind: "file", bytes: 7 });
   const tries = [
     () => write("/data/a.txt", "x"),
     () => write("/data/a.txt", "x", "append"),
+    () => write("/data/a.txt", ""),
+    () => write("/data/sub/new", "x"),
     () => write("/data/new", "x"),
     () => mkdir("/data/new"),
     () => remove("/data/a.txt"),
@@ -169,12 +179,69 @@ t.test("nothing changes a mount, nor what it stands on", async (t) => {
     t.equal(error.code, "readonly");
     t.match(error.message, "mounts are read-only");
   }
-  const after = statSync(file, { bigint: true });
-  t.strictSame(
-    [after.mtimeNs, after.ctimeNs, after.mode, after.size],
-    [before.mtimeNs, before.ctimeNs, before.mode, before.size],
-  );
+  t.strictSame(snapshot(data), before, "bytes, modes, owners, all times");
   t.strictSame(readdirSync(own), ["output"]);
+});
+
+t.test("a reading that marks a file is seen by the test above", async (t) => {
+  const { base } = await world(t);
+  const data = join(base, "data");
+  utimesSync(join(data, "a.txt"), 1_000_000_000, 1_000_000_001);
+  const before = snapshot(data);
+  readFileSync(join(data, "a.txt"));
+  t.strictNotSame(snapshot(data), before);
+});
+
+t.test("[FS-09] another spelling of a mount's name is another name: it never leads to the mount", async (t) => {
+  const aliases = [
+    "DATA",
+    "Data",
+    "dAtA",
+    "ｄata",
+    "da\u200bta",
+    "data.",
+    "data ",
+    "daťa",
+    "ﬁle",
+    "FILE",
+    "ſtrasse",
+    "STRASSE",
+    "strasse",
+    "cafe\u0301",
+    "CAFÉ",
+    "ı",
+    "I",
+    "i",
+  ];
+  const { base, read, write, list, own } = await world(t, {
+    mounts: { "/data": "data", "/file": "data", "/straße": "data", "/café": "data", "/i̇": "data" },
+  });
+  const before = snapshot(join(base, "data"));
+  for (const alias of aliases) {
+    t.equal(await codeOf(read(`/${alias}/a.txt`)), "not_found", alias);
+    await write(`/${alias}/a.txt`, alias);
+    t.equal(await read(`/${alias}/a.txt`), alias);
+  }
+  t.equal((await list("/")).length, aliases.length + 6, "each is one of its own, beside the five mounts and /output");
+  t.equal(readdirSync(own).length, aliases.length + 1);
+  t.strictSame(snapshot(join(base, "data")), before);
+});
+
+t.test("[FS-09] on a disk that folds case, too, a name that is denied is not reached by its alias", async (t) => {
+  const disk = foldingDisk(t);
+  if (disk === undefined) {
+    t.pass("not tried", { skip: "this kernel has no file system that folds case" });
+    return;
+  }
+  const { write, read, base } = await world(t, { mounts: { "/data": "data" }, directory: disk });
+  const before = snapshot(join(base, "data"));
+  await write("/DATA/a.txt", "mine");
+  t.equal(await read("/DATA/a.txt"), "mine");
+  t.equal(await read("/data/a.txt"), "mounted");
+  await write("/A", "1");
+  await write("/a", "2", "append");
+  t.equal(await read("/A"), "12", "here both names are one file");
+  t.strictSame(snapshot(join(base, "data")), before);
 });
 
 t.test("the run's own directories stay", async (t) => {

@@ -36,7 +36,10 @@ function open(operation: Partial<Operation<unknown, unknown>> = {}, parts: Parti
     timers: null,
     usage: { ...noUsage },
     callsMax: 1_000_000,
+    drained: async () => {},
+    listen: () => {},
     reply: (header, body) => {
+      if (header.type !== "reply") return;
       story.push(`reply ${header.ok ? "ok" : header.error?.code}`);
       replies.push(header);
       bodies.push(body);
@@ -142,7 +145,14 @@ t.test("the run ends while a call is under way: it is aborted, and not answered"
         });
       }),
   });
-  call("http.request", { url: "http://a/", method: "GET", headers: [], redirect: "follow", hasBody: false });
+  call("http.request", {
+    url: "http://a/",
+    method: "GET",
+    headers: [],
+    redirect: "follow",
+    body: "none",
+    bodyBytes: null,
+  });
   await nextTurn();
   gate.shut();
   await nextTurn();
@@ -165,7 +175,7 @@ t.test("a guest that gives one call up: that one is aborted, others go on", asyn
     act: (_plan, body, { signal }) =>
       new Promise(() => signal.addEventListener("abort", () => aborted.push(body[0] ?? 0))),
   });
-  const request = { url: "http://a/", method: "GET", headers: [], redirect: "follow", hasBody: false };
+  const request = { url: "http://a/", method: "GET", headers: [], redirect: "follow", body: "none", bodyBytes: null };
   call("http.request", request, 1, Uint8Array.of(1));
   call("http.request", request, 2, Uint8Array.of(2));
   await nextTurn();

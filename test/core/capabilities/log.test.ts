@@ -20,16 +20,25 @@ function openLog(logBytes: number) {
 }
 
 t.test("a line that would take the quota's last byte is kept, the next one is not, and the log says so", async (t) => {
-  const { say, lines, texts } = openLog(20);
-  say("x".repeat(9));
-  say("y".repeat(9));
-  t.same(texts(), ["x".repeat(9), "y".repeat(9)], "twenty bytes with their line ends");
+  const { say, lines, texts } = openLog(200);
+  say("x".repeat(99));
+  say("y".repeat(99));
+  t.same(texts(), ["x".repeat(99), "y".repeat(99)], "two hundred bytes with their line ends");
   say("");
   t.equal(lines.length, 3);
-  t.match(lines[2], { level: "warn", text: /log quota of 20 bytes is used up/ });
+  t.match(lines[2], { level: "warn", text: /log quota of 200 bytes is used up/ });
   say("z");
   t.equal(lines.length, 3, "once");
 });
+
+t.test(
+  "[RES-10] lines of next to nothing: each takes what a line costs, or a small quota would fill the disk",
+  async (t) => {
+    const { say, texts } = openLog(640);
+    say("a\n".repeat(5_000));
+    t.equal(texts().length, 11, "ten lines of 64 bytes, and the marker");
+  },
+);
 
 t.test("a line that is too long for what is left is dropped whole", async (t) => {
   const { say, texts } = openLog(20);
@@ -38,11 +47,14 @@ t.test("a line that is too long for what is left is dropped whole", async (t) =>
 });
 
 t.test("bytes are counted as UTF-8 and after escaping, as they are stored", async (t) => {
-  const { say, texts } = openLog(20);
-  say("€€€€€€"); // 18 bytes and the line's end
-  t.same(texts(), ["€€€€€€"]);
-  const escaped = openLog(20);
-  escaped.say("\u0000\u0000\u0000\u0000"); // 4 characters, 20 bytes escaped
+  const { say, texts } = openLog(100);
+  say("€".repeat(33)); // 99 bytes and the line's end
+  t.same(texts(), ["€".repeat(33)]);
+  const wide = openLog(100);
+  wide.say("€".repeat(34));
+  t.match(wide.texts(), [/quota/]);
+  const escaped = openLog(100);
+  escaped.say("\u0000".repeat(20)); // 20 characters, 100 bytes escaped
   t.match(escaped.texts(), [/quota/]);
 });
 

@@ -4,22 +4,25 @@ import { Failed } from "../../../runtime/core/capabilities/capability.ts";
 import { ExchangeFailure } from "../../../runtime/ports/http-client.ts";
 import { type Dial, denies, makeWorld, orders, PUBLIC, partner } from "./egress-world.ts";
 
-t.test("a name with one special-purpose answer is refused whole, and the guest learns no address", async (t) => {
-  const rebound = [
-    ["127.0.0.1"],
-    [PUBLIC, "10.0.0.5"],
-    ["169.254.169.254"],
-    [PUBLIC, "::1"],
-    ["::ffff:127.0.0.1"],
-    ["64:ff9b::a00:1"],
-    ["nonsense"],
-  ];
-  for (const answers of rebound) {
-    const error = await denies(t, { ...partner, names: { "api.partner.test": answers } }, "address_private", orders);
-    t.notMatch(error.message, answers.at(-1) ?? "", "not in the guest's text");
-    t.match(error.target, answers.at(-1) ?? "", "but in the audit's");
-  }
-});
+t.test(
+  "[NET-16] [NET-19] a name with one special-purpose answer is refused whole, and the guest learns no address",
+  async (t) => {
+    const rebound = [
+      ["127.0.0.1"],
+      [PUBLIC, "10.0.0.5"],
+      ["169.254.169.254"],
+      [PUBLIC, "::1"],
+      ["::ffff:127.0.0.1"],
+      ["64:ff9b::a00:1"],
+      ["nonsense"],
+    ];
+    for (const answers of rebound) {
+      const error = await denies(t, { ...partner, names: { "api.partner.test": answers } }, "address_private", orders);
+      t.notMatch(error.message, answers.at(-1) ?? "", "not in the guest's text");
+      t.match(error.target, answers.at(-1) ?? "", "but in the audit's");
+    }
+  },
+);
 
 t.test("a granted block opens its own addresses and no others", async (t) => {
   const world = makeWorld({
@@ -46,7 +49,7 @@ t.test("an address that a rule names needs no resolver and no block", async (t) 
   t.equal((await world.refusal("http://127.0.0.2:7421/a")).code, "not_allowed");
 });
 
-t.test("a name that changes its mind is still the address that was checked", async (t) => {
+t.test("[NET-18] a name that changes its mind is still the address that was checked", async (t) => {
   const answers = [[PUBLIC], ["127.0.0.1"]];
   const world = makeWorld({ ...partner, names: { "api.partner.test": () => answers.shift() ?? [] } });
   await Promise.all([world.request(orders), world.request(orders)]);

@@ -5,7 +5,7 @@ import { makeUndiciClients } from "../../../runtime/adapters/system/undici-clien
 import { Denied } from "../../../runtime/core/capabilities/capability.ts";
 import { makeSealed, makeWorld, orders, partner, redirectTo } from "./egress-world.ts";
 
-t.test("every hop of a redirect is decided like a first request", async (t) => {
+t.test("[NET-20] every hop of a redirect is decided like a first request", async (t) => {
   const places = [
     "https://evil.test/v1/a",
     "https://api.partner.test/admin",
@@ -33,14 +33,14 @@ t.test("every hop of a redirect is decided like a first request", async (t) => {
   }
 });
 
-t.test("https never falls to http, not even where a rule would allow it", async (t) => {
+t.test("[NET-13] [NET-20] https never falls to http, not even where a rule would allow it", async (t) => {
   const allow = [...partner.allow, "GET http://api.partner.test/v1/*"];
   const world = makeWorld({ ...partner, allow, answer: () => redirectTo("http://api.partner.test/v1/a") });
   t.match(await world.refusal(orders), { code: "redirect", message: /\(scheme\)/ });
   t.equal(world.dials.length, 1);
 });
 
-t.test("a redirect to a name that leads inside is refused", async (t) => {
+t.test("[NET-20] a redirect to a name that leads inside is refused", async (t) => {
   const allow = [...partner.allow, "GET https://inside.partner.test/*"];
   const names = { ...partner.names, "inside.partner.test": ["10.0.0.1"] };
   const world = makeWorld({ allow, names, answer: () => redirectTo("https://inside.partner.test/") });
@@ -65,7 +65,7 @@ t.test("an allowed redirect is recorded before it is dialled, and the answer say
   t.equal(world.usage.requests, 2);
 });
 
-t.test("no field of the first host reaches the second, whatever its name, and none comes back", async (t) => {
+t.test("[NET-21] no field of the first host reaches the second, whatever its name, and none comes back", async (t) => {
   const allow = ["GET https://api.partner.test/v1/*", "GET https://other.partner.test/*"];
   const hops = ["https://other.partner.test/a", "https://api.partner.test/v1/back"];
   const world = makeWorld({ ...partner, allow, answer: () => (hops.length > 0 ? redirectTo(hops.shift() ?? "") : {}) });
@@ -131,7 +131,7 @@ t.test("a redirect rewrites method and body as fetch does", async (t) => {
   }
 });
 
-t.test("a body never goes to another origin by itself", async (t) => {
+t.test("[NET-21] a body never goes to another origin by itself", async (t) => {
   const allow = ["POST https://api.partner.test/v1/*", "GET,POST https://other.partner.test/*"];
   for (const status of [307, 308]) {
     const world = makeWorld({ ...partner, allow, answer: () => redirectTo("https://other.partner.test/a", status) });
@@ -147,7 +147,7 @@ t.test("a body never goes to another origin by itself", async (t) => {
   t.match(world.dials[1], { body: null, target: { method: "GET", headers: [] } });
 });
 
-t.test("a loop of redirects ends, and so does a chain", async (t) => {
+t.test("[RES-19] a loop of redirects ends, and so does a chain", async (t) => {
   const world = makeWorld({ ...partner, answer: ({ target }) => redirectTo(`${target.path}x`) });
   t.equal((await world.refusal(orders)).code, "redirects");
   t.equal(world.dials.length, 11, "the first and ten more");
@@ -175,7 +175,7 @@ t.test("who asks for no redirect, or for the redirect itself, gets that", async 
 });
 
 t.test(
-  "on real sockets: a redirect between two hosts of loopback carries no secret and dials what was checked",
+  "[NET-21] on real sockets: a redirect between two hosts of loopback carries no secret and dials what was checked",
   async (t) => {
     const seen: {
       host: string | undefined;

@@ -42,7 +42,7 @@ t.test("the sealed credential", async (t) => {
     ];
     for (const asked of misplaced) {
       const error = await denies(t, parts, "credential_place", ...asked);
-      t.match(error.message, 'the header field "authorization", for api.partner.test');
+      t.equal(error.nearest, 'credential.place: { header: "authorization" }, hosts: ["api.partner.test"]');
     }
   });
 

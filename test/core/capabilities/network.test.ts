@@ -32,16 +32,17 @@ t.test("an allowed request is dialled at its checked address, and the audit targ
   t.equal(world.clock.pending(), 0, "no timer is left");
 });
 
-t.test("an empty allowlist allows nothing, and asks no resolver", async (t) => {
+t.test("[NET-01] an empty allowlist allows nothing, and asks no resolver", async (t) => {
   const world = makeWorld({ ...partner, allow: [] });
-  t.match(await world.refusal(orders), { code: "not_allowed", message: /network\.allow; which is empty/ });
+  t.match(await world.refusal(orders), { code: "not_allowed", message: /network\.allow[;,] which is empty/ });
   t.strictSame([world.dials.length, world.asked.length], [0, 0]);
 });
 
 t.test("a denial names the nearest rule and the line that would allow it", async (t) => {
   const error = await denies(t, partner, "not_allowed", "https://api.partner.test/v2/orders?x=y");
-  t.match(error.message, 'nearest rule is "GET,POST,PUT,DELETE https://api.partner.test/v1/*"');
-  t.match(error.message, 'add "GET https://api.partner.test/v2/*" to network.allow');
+  const all = [error.message, error.nearest, error.remedy].join("; ");
+  t.match(all, '"GET,POST,PUT,DELETE https://api.partner.test/v1/*"');
+  t.match(all, '"GET https://api.partner.test/v2/*"');
   t.equal(error.target, "GET https://api.partner.test/v2/orders");
   const none = await denies(t, partner, "not_allowed", "http://localhost:3000/a");
   t.match(none.message, /no rule can allow it: found "localhost"; needed: write 127\.0\.0\.1/);

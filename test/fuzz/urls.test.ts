@@ -1,0 +1,60 @@
+// A few seconds of the URL fuzzer, and of the vectors that browsers are tested with where a checkout of them is at hand.
+// The twin: a client that reads URLs in its own way is found.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import type { CheckedTarget } from "../../runtime/model/checked.ts";
+import type { HttpClient } from "../../runtime/ports/http-client.ts";
+import { corpus, makeUrlFuzzer } from "./urls.ts";
+
+t.setTimeout(120_000);
+
+t.test("[NET-40] no URL is decided on as one thing and dialled as another", async (t) => {
+  let dialled = 0;
+  const wrap = (client: HttpClient): HttpClient => ({
+    exchange: (...asked) => {
+      dialled += 1;
+      return client.exchange(...asked);
+    },
+    close: () => client.close(),
+  });
+  const { cases } = await makeUrlFuzzer({ wrap }).run({ seed: 40, cases: 20_000, withinMs: 5_000 });
+  t.ok(cases >= corpus.length, `${cases} cases`);
+  t.ok(dialled >= 10, `${dialled} of them went over the wire`);
+});
+
+const vectors = process.env.WPT_ROOT;
+t.test(
+  "[NET-40] nor is any URL of web-platform-tests",
+  { skip: vectors ? false : "WPT_ROOT is not set" },
+  async (t) => {
+    const file = join(vectors ?? "", "url", "resources", "urltestdata.json");
+    const all = JSON.parse(readFileSync(file, "utf8")) as (string | { input: string; base?: string | null })[];
+    const inputs = all.flatMap((each) => (typeof each === "string" ? [] : [each.input]));
+    const ours = inputs.map((input) => input.replace(/example\.(?:com|org|net)/g, "api.partner.test:PORT"));
+    const more = [...inputs, ...ours];
+    const { cases } = await makeUrlFuzzer({ more }).run({ seed: 1, cases: more.length, withinMs: 60_000 });
+    t.equal(cases, more.length);
+  },
+);
+
+const ways: Record<string, (target: CheckedTarget) => CheckedTarget> = {
+  "decodes the path once more": (target) => ({
+    ...target,
+    path: decodeURIComponent(target.path).replaceAll(/\s/g, "+"),
+  }),
+  "dials another address": (target) => ({ ...target, address: "127.0.0.9" }),
+  "names another host": (target) => ({ ...target, host: `www.${target.host}` }),
+  "leaves the query out": (target) => ({ ...target, path: target.path.split("?", 1)[0] ?? "" }),
+};
+
+t.test("a client that reads the URL in its own way is found", async (t) => {
+  for (const [name, way] of Object.entries(ways)) {
+    const wrap = (client: HttpClient): HttpClient => ({
+      exchange: (target, ...rest) => client.exchange(way(target), ...rest),
+      close: () => client.close(),
+    });
+    const run = makeUrlFuzzer({ wrap }).run({ seed: 40, cases: 3_000, withinMs: 20_000 });
+    await t.rejects(run, /dialled|the wire|it failed/, name);
+  }
+});
