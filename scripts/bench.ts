@@ -6,6 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import tmp from "tmp";
+import { MayflyError } from "../runtime/model/error.ts";
 import type { Layer } from "../runtime/model/run.ts";
 import { measureEgress } from "./bench/egress.ts";
 import { measureLayers } from "./bench/layers.ts";
@@ -112,9 +113,14 @@ async function main(): Promise<void> {
   }
 }
 
+function describe(error: unknown): string {
+  if (error instanceof MayflyError) return error.describe();
+  return error instanceof Error ? error.message : String(error);
+}
+
 if (import.meta.main) {
   main().catch((error: unknown) => {
-    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`bench: ${describe(error)}\n`);
     process.exitCode = 2;
   });
 }

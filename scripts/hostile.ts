@@ -34,10 +34,10 @@ function tableOf(found: Findings): string {
     "",
     `${found.runs} hostile runs of ${kinds.length} kinds in ${Math.round(found.tookMs / 1_000)} s, seed ${found.seed}`,
     `neighbour  ${neighbour.count} runs, accepted to launched: median ${neighbour.p50Ms} ms, p99 ${neighbour.p99Ms} ms, longest ${neighbour.maxMs} ms`,
-    `heartbeat  longest gap ${heartbeat.longestMs} ms (${heartbeat.queuedMs} ms of it in the run queue), an idle process ${heartbeat.machineMs} ms; of its own at most ${heartbeat.ownMs} ms`,
+    `heartbeat  longest gap ${heartbeat.longestMs} ms (running ${heartbeat.cpuMs} ms of it, ${heartbeat.queuedMs} ms in the run queue), the control ${heartbeat.machineMs} ms; of its own at most ${heartbeat.ownMs} ms`,
     rss === null
       ? "memory     too few runs to tell"
-      : `memory     ${(rss.firstBytes / MiB).toFixed(1)} MiB in the first tenth, ${(rss.lastBytes / MiB).toFixed(1)} MiB in the last`,
+      : `memory     ${(rss.firstBytes / MiB).toFixed(1)} MiB in the first tenth, ${(rss.settledBytes / MiB).toFixed(1)} in the fourth, ${(rss.lastBytes / MiB).toFixed(1)} MiB in the last`,
     `left       ${found.residue.length === 0 ? "nothing" : `${found.residue.length} things`}`,
     "",
     ...(failures.length === 0 ? ["nothing gave way"] : ["FAILED:", ...failures.map((each) => `  ${each}`)]),

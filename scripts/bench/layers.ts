@@ -25,7 +25,7 @@ const wanted = { memoryBytes: 64 * 1_048_576, cpuMs: 10_000 };
 
 export async function measureLayers(bench: Bench): Promise<Layers> {
   const files = await prepareExecutorFiles(join(bench.scratch, "layers"));
-  const found = findCgroups("benchlayers");
+  const found = findCgroups(`bench-${process.pid}`);
   const stacks = stacksOf(files, "cgroups" in found);
   const readyMs = new Map<string, number[]>(stacks.map(({ name }) => [name, []]));
   const rounds = bench.quick ? 2 : 40;

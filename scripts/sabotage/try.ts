@@ -24,6 +24,9 @@ export interface TryOptions {
 
 const saidCharsMax = 600;
 const pipesMs = 2_000;
+/** It has noticed; the rest of the file has this long, to take its things away. */
+const afterRedMs = 10_000;
+const titleCharsMax = 200;
 
 /** Resolves when the process and all in its group are gone. */
 export async function tryFile({ copy, file, withinMs, stop }: TryOptions): Promise<FileOutcome> {
@@ -84,7 +87,10 @@ async function follow(child: ChildProcess): Promise<Found> {
     if (point === undefined) return;
     if (point.within.length === 0) found.tests += 1;
     else if (!point.ok && /^timeout!/.test(point.title)) found.timedOut = true;
-    else if (!point.ok) found.red ??= [...point.within, point.title].join(" › ");
+    else if (!point.ok && found.red === undefined) {
+      found.red = [...point.within, point.title].join(" › ").slice(0, titleCharsMax);
+      setTimeout(() => killGroup(child), afterRedMs).unref();
+    }
   });
   found.code = await ended;
   return found;

@@ -307,7 +307,8 @@ t.test(
     t.equal(ended.code, 0, "a refusal that a job catches is not its end");
     t.notOk((record.result as string[]).includes("allowed"));
     t.same(record.denials.map(({ capability }) => capability).slice(0, 2), ["credential.fetch", "http.request"]);
-    t.match(record.denials[0]?.message, /jobs\.curious/);
+    t.match(record.denials[0]?.remedy, /jobs\.curious|credential/);
+    t.match(record.denials[1]?.remedy, /GET http:..127\.0\.0\.1:9.x/);
     t.match(ended.stderr, /denied/);
   },
 );

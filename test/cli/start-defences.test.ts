@@ -117,45 +117,42 @@ t.test(
   },
 );
 
-t.test(
-  "each layer that a machine may lack is told apart, and is fatal where the sandbox is required",
-  async (t) => {
-    const here = await makeProject(t, {});
-    const files = await prepareExecutorFiles(join(here.directory, "cache"));
-    const lacks: [what: string, layer: string, options: Partial<PoolOptions> & { noSeccomp?: string }][] = [
-      [
-        "bubblewrap, and so user namespaces",
-        "mount-tree",
-        { path: (process.env.PATH ?? "").replaceAll(/[^:]+/g, "/nowhere") },
-      ],
-      ["seccomp", "seccomp", { noSeccomp: "left out by the test" }],
-      ["control groups", "cgroup", { cgroups: { missing: "left out by the test" } }],
-    ];
-    for (const [what, layer, options] of lacks) {
-      const pool = makeExecutorPool({
-        files,
-        cgroups: options.cgroups ?? findCgroups("0000d0c7"),
-        clock: systemClock,
-        path: process.env.PATH ?? "",
-        osSandbox: "preferred",
-        owner: `test-${layer}`,
-        onWarning: () => {},
-        ...options,
-      });
-      const rows = await layerRows(pool, systemClock);
-      await pool.close();
-      t.match(
-        rows.find(({ name }) => name === layer),
-        { verdict: "not armed", hint: /./ },
-        `without ${what}`,
-      );
-      t.same(
-        rows.filter(({ verdict }) => verdict === "BROKEN"),
-        [],
-        "a known gap is not called broken",
-      );
-      t.equal(conclude(rows, "required").exitCode, 2, `without ${what}`);
-      t.equal(conclude(rows, "preferred").exitCode, 0);
-    }
-  },
-);
+t.test("each layer that a machine may lack is told apart, and is fatal where the sandbox is required", async (t) => {
+  const here = await makeProject(t, {});
+  const files = await prepareExecutorFiles(join(here.directory, "cache"));
+  const lacks: [what: string, layer: string, options: Partial<PoolOptions> & { noSeccomp?: string }][] = [
+    [
+      "bubblewrap, and so user namespaces",
+      "mount-tree",
+      { path: (process.env.PATH ?? "").replaceAll(/[^:]+/g, "/nowhere") },
+    ],
+    ["seccomp", "seccomp", { noSeccomp: "left out by the test" }],
+    ["control groups", "cgroup", { cgroups: { missing: "left out by the test" } }],
+  ];
+  for (const [what, layer, options] of lacks) {
+    const pool = makeExecutorPool({
+      files,
+      cgroups: options.cgroups ?? findCgroups("0000d0c7"),
+      clock: systemClock,
+      path: process.env.PATH ?? "",
+      osSandbox: "preferred",
+      owner: `test-${layer}`,
+      onWarning: () => {},
+      ...options,
+    });
+    const rows = await layerRows(pool, systemClock);
+    await pool.close();
+    t.match(
+      rows.find(({ name }) => name === layer),
+      { verdict: "not armed", hint: /./ },
+      `without ${what}`,
+    );
+    t.same(
+      rows.filter(({ verdict }) => verdict === "BROKEN"),
+      [],
+      "a known gap is not called broken",
+    );
+    t.equal(conclude(rows, "required").exitCode, 2, `without ${what}`);
+    t.equal(conclude(rows, "preferred").exitCode, 0);
+  }
+});

@@ -1,4 +1,4 @@
-// Somebody who goes on making files and directories in a directory, as fast as a thread can.
+// Somebody who makes files and directories in a directory, as fast as a thread can, up to a number of them.
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 
@@ -12,8 +12,8 @@ export interface Maker {
 
 const code = `
   const { mkdirSync, writeFileSync } = require("node:fs");
-  const { workerData: { directory, state } } = require("node:worker_threads");
-  for (let index = 0; Atomics.load(state, 0) === 0; index += 1) {
+  const { workerData: { directory, most, state } } = require("node:worker_threads");
+  for (let index = 0; Atomics.load(state, 0) === 0 && Atomics.load(state, 1) < most; index += 1) {
     try {
       if (index % 10 === 0) mkdirSync(directory + "/d" + index);
       writeFileSync(directory + "/" + (index % 10 === 0 ? "d" + index + "/" : "") + "f" + index, "x");
@@ -24,9 +24,9 @@ const code = `
 `;
 
 /** @param directory may come and go. */
-export async function startMaker(directory: string): Promise<Maker> {
+export async function startMaker(directory: string, most: number): Promise<Maker> {
   const state = new Int32Array(new SharedArrayBuffer(8));
-  const worker = new Worker(code, { eval: true, workerData: { directory, state } });
+  const worker = new Worker(code, { eval: true, workerData: { directory, most, state } });
   const exited = once(worker, "exit");
   await once(worker, "online");
   const count = () => Atomics.load(state, 1);

@@ -143,7 +143,7 @@ function removeByString(path: string): void {
 t.test("[FS-17] files that are made while the directory is removed go with it", async (t) => {
   const { directory, own } = world(t);
   const trees = makeFileTrees({ directory });
-  const maker = await startMaker(own);
+  const maker = await startMaker(own, 20_000);
   const tree = await trees.open(runId, {});
   await maker.made(100);
   t.ok(await tree.destroy());

@@ -1,5 +1,5 @@
-// A campaign of hostile runs: the supervisor in a process of its own, an idle process to tell the machine's stalls from
-// ours, and a server that misbehaves. Answers for noticing when the supervisor ends by itself, and for leaving nothing.
+// A campaign of hostile runs: the supervisor in a process of its own, a process that only measures, to tell the
+// machine's stalls from ours, and a server that misbehaves. Answers for noticing when the supervisor ends by itself, and for leaving nothing.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, rmSync } from "node:fs";
@@ -32,7 +32,10 @@ export async function hostileCampaign(options: HostileOptions): Promise<Findings
   const { name: directory } = tmp.dirSync({ prefix: "mayfly-hostile-", mode: 0o711, keep: true });
   mkdirSync(join(directory, "tmp"));
   const server = await startHostileServer();
-  const control = fork(join(import.meta.dirname, "control.ts"), { execArgv: [] });
+  const control = fork(join(import.meta.dirname, "control.ts"), {
+    execArgv: [],
+    env: { ...process.env, TMPDIR: directory },
+  });
   const supervisor = fork(join(import.meta.dirname, "supervisor.ts"), {
     execArgv: ["--expose-gc"],
     env: { ...process.env, TMPDIR: join(directory, "tmp") },

@@ -59,7 +59,9 @@ export interface GapFindings {
   longestMs: number;
   /** The longest of the idle process, ms. */
   machineMs: number;
-  /** Of the longest: it could have run, and the machine was busy with others, ms. */
+  /** Of the longest: the event loop's thread was running, ms. */
+  cpuMs: number;
+  /** Of the longest: it could have run, and the machine was busy with others, ms. The rest it was blocked. */
   queuedMs: number;
   /** The longest once what stopped the idle process too is taken off, ms. */
   ownMs: number;
@@ -67,13 +69,15 @@ export interface GapFindings {
 
 export function compareGaps(ours: readonly Gap[], idle: readonly Gap[]): GapFindings {
   const longest = (gaps: readonly number[]) => Math.round(Math.max(0, ...gaps));
+  const worst = ours.toSorted((a, b) => b.ms - a.ms)[0];
   const own = ours.map((gap) => {
     const meanwhile = idle.filter((each) => each.at >= gap.at - gap.ms && each.at - each.ms <= gap.at);
     return gap.ms - Math.max(0, ...meanwhile.map(({ ms }) => ms));
   });
   return {
     longestMs: longest(ours.map(({ ms }) => ms)),
-    queuedMs: Math.round(ours.toSorted((a, b) => b.ms - a.ms)[0]?.queuedMs ?? 0),
+    cpuMs: Math.round(worst?.cpuMs ?? 0),
+    queuedMs: Math.round(worst?.queuedMs ?? 0),
     machineMs: longest(idle.map(({ ms }) => ms)),
     ownMs: longest(own),
   };

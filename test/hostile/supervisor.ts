@@ -127,7 +127,11 @@ function makeNotes({ seed, runs }: Options) {
     const tenth = Math.floor(rssBytes.length / 10);
     if (done < runsForSlope || tenth === 0) return null;
     const mean = (values: readonly number[]) => Math.round(values.reduce((sum, each) => sum + each, 0) / values.length);
-    return { firstBytes: mean(rssBytes.slice(0, tenth)), lastBytes: mean(rssBytes.slice(-tenth)) };
+    return {
+      firstBytes: mean(rssBytes.slice(0, tenth)),
+      settledBytes: mean(rssBytes.slice(3 * tenth, 4 * tenth)),
+      lastBytes: mean(rssBytes.slice(-tenth)),
+    };
   }
 
   return {

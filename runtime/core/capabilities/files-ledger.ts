@@ -65,17 +65,17 @@ export function makeLedger(quota: FileQuota, given: readonly GuestPath[]): Ledge
     // What makes nothing larger is always allowed: else a full tree could not be cleared.
     if (more.bytes > 0 && usedBytes + more.bytes > quota.bytes) {
       const found = `${usedBytes} bytes are used and ${more.bytes} more asked for, of ${formatSize(quota.bytes)}`;
-      throw overQuota(path, found, "files.quota", formatSize(fileQuotaCeiling.bytes));
+      throw overQuota(path, found, "bytes", quota);
     }
     const usedEntries = entries.size - given.length;
     if (more.entries > 0 && usedEntries + more.entries > quota.entries) {
       const found = `${usedEntries} files and directories exist and ${more.entries} more were asked for, of ${quota.entries}`;
-      throw overQuota(path, found, "files.quota.entries", String(fileQuotaCeiling.entries));
+      throw overQuota(path, found, "entries", quota);
     }
     const blockBytesMax = quota.bytes + blockSlackBytes;
     if (more.blockBytes > 0 && usedBlockBytes + more.blockBytes > blockBytesMax) {
       const found = `files and directories take ${usedBlockBytes} bytes of the disk's blocks and ${more.blockBytes} more were asked for, of ${blockBytesMax}`;
-      throw overQuota(path, `${found}; put more into each file`, "files.quota", formatSize(fileQuotaCeiling.bytes));
+      throw overQuota(path, `${found}; put more into each file`, "bytes", quota);
     }
   }
 
@@ -99,8 +99,13 @@ function blockBytesOf(entry: Entry | undefined): number {
   return entry?.kind === "directory" ? BLOCK_BYTES : Math.ceil(bytesOf(entry) / BLOCK_BYTES) * BLOCK_BYTES;
 }
 
-function overQuota(path: GuestPath, found: string, key: string, ceiling: string): Denied {
-  return new Denied("quota", `${found}; remove files, or raise ${key} (at most ${ceiling})`, pathTarget(path.text));
+function overQuota(path: GuestPath, found: string, key: "bytes" | "entries", quota: FileQuota): Denied {
+  const inConfig = (value: number) =>
+    key === "bytes" ? `files.quota.bytes: "${formatSize(value)}"` : `files.quota.entries: ${value}`;
+  const next = Math.min(quota[key] * 2, fileQuotaCeiling[key]);
+  const remedy = next > quota[key] ? { remedy: inConfig(next) } : {};
+  const message = `${found}; remove files, or raise files.quota.${key}`;
+  return new Denied("quota", message, pathTarget(path.text), { nearest: inConfig(quota[key]), ...remedy });
 }
 
 /** @throws Denied `depth`. */
@@ -108,5 +113,7 @@ export function requireDepth(quota: FileQuota, path: GuestPath, directories: num
   if (directories <= quota.depth) return;
   const found = `the path is ${directories} directories deep, at most ${quota.depth}`;
   const message = `${found}; use fewer, or raise files.quota.depth (at most ${fileQuotaCeiling.depth})`;
-  throw new Denied("depth", message, pathTarget(path.text));
+  const nearest = `files.quota.depth: ${quota.depth}`;
+  const remedy = directories > fileQuotaCeiling.depth ? {} : { remedy: `files.quota.depth: ${directories}` };
+  throw new Denied("depth", message, pathTarget(path.text), { nearest, ...remedy });
 }

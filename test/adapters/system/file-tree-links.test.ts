@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -157,7 +158,7 @@ t.test("[FS-12] a mount is read-only, held from the start, and its own links are
 });
 
 t.test("[FS-12] a mount's source that is a link, is absent or is special stops the run before it starts", async (t) => {
-  const base = t.testdir({ runs: {}, data: {}, link: t.fixture("symlink", "data") });
+  const base = realpathSync(t.testdir({ runs: {}, data: {}, link: t.fixture("symlink", "data") }));
   execFileSync("mkfifo", [join(base, "fifo")]);
   const trees = makeFileTrees({ directory: join(base, "runs") });
   for (const source of ["link", "none", "fifo", "none/x"]) {

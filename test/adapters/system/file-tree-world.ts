@@ -1,6 +1,6 @@
 // A run's tree on a real file system, with something outside of it and something to mount; a descriptor that is left
 // open fails the test.
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import type { Test } from "tap";
 import { makeFileTrees } from "../../../runtime/adapters/system/file-tree.ts";
@@ -16,7 +16,7 @@ export function at(path: string, root = "private"): CheckedPath {
   return mint<CheckedPath>({ root, names, writable: root === "private" });
 }
 
-/** Descriptors of this process that lead below `directory`. */
+/** Descriptors of this process that lead below `directory`, which must be named without links, as the kernel does. */
 export function descriptorsBelow(directory: string): string[] {
   return readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
@@ -38,11 +38,13 @@ export interface World {
 }
 
 export async function world(t: Test, mounts: (base: string) => Record<string, string> = () => ({})): Promise<World> {
-  const base = t.testdir({
-    runs: {},
-    outside: { "secret.txt": "secret" },
-    data: { "a.txt": "mounted", deep: { "b.txt": "b" } },
-  });
+  const base = realpathSync(
+    t.testdir({
+      runs: {},
+      outside: { "secret.txt": "secret" },
+      data: { "a.txt": "mounted", deep: { "b.txt": "b" } },
+    }),
+  );
   const directory = join(base, "runs");
   const tree = await makeFileTrees({ directory }).open(runId, mounts(base));
   t.teardown(async () => {

@@ -2,8 +2,9 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { makeFileTrees } from "../../../runtime/adapters/system/file-tree.ts";
+import { operationsAtOnceMax } from "../../../runtime/adapters/system/file-tree-turns.ts";
 
-import { at, bytes, codeOf, runId, world } from "./file-tree-world.ts";
+import { at, bytes, codeOf, descriptorsBelow, runId, world } from "./file-tree-world.ts";
 
 t.test("[FS-15] the directory is private, has /output, and is named for its run alone", async (t) => {
   const { own, directory } = await world(t);
@@ -55,6 +56,22 @@ t.test("a file is read up to its bound and not beyond", async (t) => {
   await tree.write(at("a"), bytes("12345"), "replace");
   t.equal((await tree.read(at("a"), 5)).length, 5);
   t.equal(await codeOf(tree.read(at("a"), 4)), "io");
+});
+
+t.test("[RES-14] a thousand reads at once hold a few descriptors, and all are answered", async (t) => {
+  const { tree, base } = await world(t);
+  await tree.write(at("f"), Buffer.alloc(500_000), "replace");
+  let most = 0;
+  const look = () => {
+    most = Math.max(most, descriptorsBelow(base).length);
+  };
+  const reads = Array.from({ length: 1_000 }, async () => {
+    const found = await tree.read(at("f"), 500_000);
+    look();
+    return found.length;
+  });
+  t.strictSame(new Set(await Promise.all(reads)), new Set([500_000]));
+  t.ok(most >= 2 && most <= 1 + 3 * operationsAtOnceMax, `${most}, the run's own directory among them`);
 });
 
 t.test("each wrong kind has its own code", async (t) => {
