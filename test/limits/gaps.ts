@@ -1,22 +1,14 @@
-// How long an event loop stood still. Run as a program it is the control: it measures its own gaps, idle, until its stdin
-// ends, and prints the longest, so that a machine that stalls isn't taken for a supervisor that does.
+// How long an event loop stood still by itself: what its thread computed or was blocked, without the time in which it
+// could have run and the machine was busy with others. Run as a program it is the control: it measures its own gaps, idle,
+// until its stdin ends, and prints the longest, so that a machine that stalls isn't taken for a supervisor that does.
+import { makeGapMeter } from "../hostile/gaps.ts";
 
-const everyMs = 10;
-
-/** @returns a function that ends the watch and says how long the longest gap was, ms, beyond the interval itself. */
+/** @returns a function that ends the watch and says how long the longest gap was, ms. */
 export function watchGaps(): () => number {
-  let last = performance.now();
-  let longestMs = 0;
-  const look = () => {
-    const now = performance.now();
-    longestMs = Math.max(longestMs, now - last - everyMs);
-    last = now;
-  };
-  const timer = setInterval(look, everyMs);
+  const meter = makeGapMeter();
   return () => {
-    clearInterval(timer);
-    look();
-    return longestMs;
+    meter.stop();
+    return Math.max(0, ...meter.gaps().map(({ ms, queuedMs }) => ms - queuedMs));
   };
 }
 

@@ -4,6 +4,8 @@ import t from "tap";
 import { floods } from "./floods.ts";
 import { proveHeartbeat } from "./heartbeat.ts";
 
+t.setTimeout(600_000);
+
 proveHeartbeat(
   t,
   Object.entries(floods).filter(([, { onLaunch }]) => onLaunch !== undefined),

@@ -6,12 +6,14 @@ import { MayflyError, quote } from "../../model/error.ts";
 import { removeTree } from "./file-tree-remove.ts";
 
 /**
- * Its name is unguessable; `prefix` (letters, digits, hyphens) only says whose it is.
+ * Its name is unguessable; `prefix` (small letters, digits, hyphens) only says whose it is.
  * @throws MayflyError `internal` for another prefix, `state_directory` when it can't be removed.
  */
 export async function withTemporaryDirectory<T>(prefix: string, use: (path: string) => Promise<T>): Promise<T> {
-  if (!/^[a-z0-9-]+$/.test(prefix)) {
-    throw new MayflyError({ code: "internal", message: "a temporary directory's prefix", found: quote(prefix) });
+  // tmp takes a prefix with slashes in it, and what only turns into text when it is read.
+  if (typeof prefix !== "string" || !/^[a-z0-9-]+$/.test(prefix)) {
+    const found = typeof prefix === "string" ? quote(prefix) : typeof prefix;
+    throw new MayflyError({ code: "internal", message: "a temporary directory's prefix is a plain word", found });
   }
   const { name } = tmp.dirSync({ prefix, mode: 0o700, keep: true });
   try {

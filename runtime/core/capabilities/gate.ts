@@ -25,7 +25,7 @@ const denialsKeptMax = 100;
 /** Their answers may be as large as a frame. */
 const contentful: readonly Answered[] = ["files.read", "credential.query"];
 /** Content that came with calls which are under way, bytes: above it the executor's pipe is left unread. */
-const heldBytesMax = 8 * 1_048_576;
+const heldBytesMax = 1_048_576;
 /** Replies carry this much JSON in their header; what may be larger goes into the body. */
 const messageCharsMax = 2_000;
 

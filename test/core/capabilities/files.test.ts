@@ -1,5 +1,5 @@
 // The files of a run: paths that lead nowhere, mounts that stay as they were, and what is left at the end.
-import { mkdirSync, readdirSync, readFileSync, utimesSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { Denied } from "../../../runtime/core/capabilities/capability.ts";
@@ -191,6 +191,19 @@ t.test("a reading that marks a file is seen by the test above", async (t) => {
   readFileSync(join(data, "a.txt"));
   t.strictNotSame(snapshot(data), before);
 });
+
+t.test(
+  "[FS-05] the way up behind a directory that is a link is no path, for the host has followed it already",
+  async (t) => {
+    const { base, own, read, write, list, stat, mkdir, remove } = await world(t);
+    symlinkSync(join(base, "data/sub"), join(own, "link"));
+    t.equal(readFileSync(`${own}/link/../a.txt`, "utf8"), "mounted", "whoever opens the string is outside");
+    const path = "/link/../a.txt";
+    const works = [read(path), write(path, "x"), list("/link/.."), stat(path), mkdir("/link/../new"), remove(path)];
+    for (const work of works) t.equal(await codeOf(work), "path");
+    t.equal(await codeOf(read("/link/b.txt")), "symlink");
+  },
+);
 
 t.test("[FS-09] another spelling of a mount's name is another name: it never leads to the mount", async (t) => {
   const aliases = [

@@ -142,10 +142,10 @@ t.test("an upload is pulled piece by piece; a piece out of turn, or too large, e
   }
 });
 
-t.test("content that waits for the disk is bounded: above 8 MiB the pipe is left unread", async (t) => {
+t.test("content that waits for the disk is bounded: above 1 MiB the pipe is left unread", async (t) => {
   const finish: (() => void)[] = [];
   const { say, listening } = open(() => new Promise((resolve) => finish.push(() => resolve({}))));
-  const write = (id: number) => say("files.write", { path: "/a", mode: "replace" }, id, new Uint8Array(3 * 1_048_576));
+  const write = (id: number) => say("files.write", { path: "/a", mode: "replace" }, id, new Uint8Array(400_000));
   write(1);
   write(2);
   t.strictSame(listening, []);
