@@ -51,7 +51,11 @@ function stacksOf(files: ExecutorFiles, hasCgroups: boolean): Stack[] {
   const node = plain.command(wanted);
   const at = node.args.indexOf(files.node);
   const program = node.args.slice(at + 1);
-  const only = (args: string[]): Sandbox => ({ ...plain, command: () => ({ file: files.node, args }) });
+  // By `env -i`, as the runtime does it: tools that trace a program add variables to what it spawns.
+  const only = (args: string[]): Sandbox => ({
+    ...plain,
+    command: () => ({ file: "/usr/bin/env", args: ["-i", files.node, ...args] }),
+  });
   const stacks: Stack[] = [
     {
       name: "one process, empty environment",

@@ -193,7 +193,7 @@ t.test("[RES-12] six thousand appends of one byte end at the quota's last byte",
   t.ok(size === 3_000 && blocks * 512 <= 8_192, `${size} bytes, ${blocks} blocks`);
 });
 
-t.test("[RES-13] a million empty files: the quota's number of them is made, and all of them go", async (t) => {
+t.test("[RES-13] as many empty files as a run has calls: the quota's number is made, and all of them go", async (t) => {
   const triesMax = 100_000; // as many calls as a run has by default: it never comes to the million
   const { write, own, usage, end } = await world(t, { quota: { entries: 1_000 } });
   const codes = new Map<string, number>();

@@ -199,8 +199,10 @@ t.test(
     symlinkSync(join(base, "data/sub"), join(own, "link"));
     t.equal(readFileSync(`${own}/link/../a.txt`, "utf8"), "mounted", "whoever opens the string is outside");
     const path = "/link/../a.txt";
-    const works = [read(path), write(path, "x"), list("/link/.."), stat(path), mkdir("/link/../new"), remove(path)];
-    for (const work of works) t.equal(await codeOf(work), "path");
+    const works = [read(path), write(path, "x"), list("/link/.."), stat(path), mkdir("/link/../new"), remove(path)].map(
+      codeOf,
+    );
+    t.strictSame(new Set(await Promise.all(works)), new Set(["path"]));
     t.equal(await codeOf(read("/link/b.txt")), "symlink");
   },
 );
