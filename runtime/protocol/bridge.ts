@@ -46,6 +46,9 @@ export const queryParamsMax = 256;
 /** What is said of an argument that is refused: it goes into the run's record and the audit. */
 const refusalCharsMax = 300;
 
+/** Of one operation; twice what any has. */
+const argumentsMax = 12;
+
 const path = z.string().max(pathCharsMax);
 const callId = z.int().min(1);
 const timer = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
@@ -95,6 +98,9 @@ export function decodeCall(header: { readonly [key: string]: unknown }): Decoded
   if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 1)
     return { ok: false, id: null, message: "call without an id" };
   if (typeof op !== "string" || !Object.hasOwn(operations, op)) return { ok: false, id, message: "no such operation" };
+  // Each key that doesn't belong there costs its refusal time, and a header holds some thirty thousand of them.
+  if (typeof args === "object" && args !== null && Object.keys(args).length > argumentsMax)
+    return { ok: false, id, message: `${op}: more than ${argumentsMax} arguments` };
   const parsed = operations[op as OperationName].safeParse(args);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];

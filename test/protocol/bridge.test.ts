@@ -157,3 +157,13 @@ t.test("anything at all: an answer, never an exception, and never more than was 
   );
   t.pass();
 });
+
+t.test("arguments by the ten thousand are refused by their number, before each is looked at", async (t) => {
+  const many = Object.fromEntries(Array.from({ length: 30_000 }, (_, index) => [`k${index}`, 1]));
+  const refused = call("files.read", many);
+  t.match(refused, { ok: false, id: 1, message: "files.read: more than 12 arguments" });
+  t.ok(
+    Object.values(good).every((args) => Object.keys(args).length <= 6),
+    "twice what any operation has",
+  );
+});

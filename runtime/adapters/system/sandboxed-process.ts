@@ -27,6 +27,8 @@ const unsentBytesMax = 32 * 1_048_576;
 /** Unsent bytes that don't hold up a stream: two windows. */
 const unreadBytesMax = 524_288;
 const readyWithinMs = 20_000;
+/** What is written before an end arrives within this, or was written by somebody else. */
+const lastWordsMs = 100;
 
 export interface SpawnOptions {
   sandbox: Sandbox;
@@ -107,6 +109,8 @@ class SandboxedProcess implements ExecutorProcess {
   #onReady: ((error?: Error) => void) | undefined;
   #stderr = "";
   #hasExited = false;
+  /** By us: then nothing that it says matters. */
+  #killed = false;
   /** The namespace's first process, when there is one: its death is the death of all in it. */
   #namespacePid: number | undefined;
   #pid = 0;
@@ -138,7 +142,7 @@ class SandboxedProcess implements ExecutorProcess {
   #listen(): Promise<ExecutorExit> {
     const { promise, resolve } = Promise.withResolvers<ExecutorExit>();
     this.#child.on("error", (error) => this.#end(resolve, null, null, error));
-    this.#child.on("exit", (code, signal) => this.#end(resolve, code, signal));
+    this.#child.on("exit", (code, signal) => this.#afterLastWords(() => this.#end(resolve, code, signal)));
     this.#child.stderr?.on("data", (chunk: Buffer) => {
       if (this.#stderr.length < stderrBytesMax) this.#stderr += chunk.toString("utf8").slice(0, stderrBytesMax);
     });
@@ -154,6 +158,20 @@ class SandboxedProcess implements ExecutorProcess {
     filter?.on("error", () => {}); // bwrap is gone: that shows as its exit
     filter?.end(this.#options.sandbox.seccomp);
     return promise;
+  }
+
+  // What a process said last may arrive behind its end, and it says there whether it was memory that it died of.
+  #afterLastWords(end: () => void): void {
+    const { stderr } = this.#child;
+    if (this.#killed || stderr === null || stderr.closed) {
+      end();
+      return;
+    }
+    const timer = setTimeout(end, lastWordsMs);
+    stderr.once("close", () => {
+      clearTimeout(timer);
+      end();
+    });
   }
 
   #end(resolve: (exit: ExecutorExit) => void, code: number | null, signal: string | null, error?: Error): void {
@@ -283,6 +301,7 @@ class SandboxedProcess implements ExecutorProcess {
   }
 
   async kill(waitMs: number): Promise<boolean> {
+    this.#killed = true;
     this.#stopSampling?.();
     const outer = this.#child.pid;
     if (outer === undefined) return true; // it was never spawned

@@ -72,3 +72,8 @@ export interface Operation<Args, Plan> {
   /** What the audit says before `act`; absent: allowed calls of this kind are not recorded one by one. */
   target?(plan: Plan): string;
 }
+
+/** A refusal's hint as it was given. */
+export function hintOf({ nearest, remedy }: Denied): Hint {
+  return { ...(nearest === undefined ? {} : { nearest }), ...(remedy === undefined ? {} : { remedy }) };
+}

@@ -14,7 +14,7 @@ import {
 } from "../../protocol/bridge.ts";
 import type { PieceHeader, PullHeader, ReplyHeader } from "../../protocol/channel.ts";
 import type { Frame } from "../../protocol/frame.ts";
-import { type Answer, type CallContext, Denied, Failed, type Hint, type Operation } from "./capability.ts";
+import { type Answer, type CallContext, Denied, Failed, type Hint, hintOf, type Operation } from "./capability.ts";
 import type { LogCapability } from "./log.ts";
 import { makeUpload, makeWindow, type Upload, type Window } from "./streams.ts";
 
@@ -247,10 +247,6 @@ export function makeGate(parts: GateParts): Gate {
       for (const { stop } of underWay.values()) stop.abort();
     },
   };
-}
-
-function hintOf({ nearest, remedy }: Denied): Hint {
-  return { ...(nearest === undefined ? {} : { nearest }), ...(remedy === undefined ? {} : { remedy }) };
 }
 
 function inWords(message: string, { nearest, remedy }: Hint): string {

@@ -5,7 +5,7 @@ import { quote } from "../../model/error.ts";
 import type { NetworkGrant } from "../../model/grant.ts";
 import { type Limits, limitCeilings } from "../../model/limits.ts";
 import { formatSize } from "../../model/units.ts";
-import { Denied, type Hint } from "./capability.ts";
+import { Denied, type Hint, hintOf } from "./capability.ts";
 import type { Asked } from "./network-asked.ts";
 
 const RULE_CHARS_MAX = 300;
@@ -54,11 +54,6 @@ export function requestsUsedUp(limits: Limits, asked: Asked): Denied {
 export function queueFull(waitingMax: number, limits: Limits, asked: Asked): Denied {
   const message = `${limits.requestsAtOnce} requests are under way and the queue for ${waitingMax} more is full; await some first`;
   return new Denied("sockets", message, asked.target, doubled("requestsAtOnce", limits));
-}
-
-/** A hint as it was given, for a refusal that is told in other words. */
-export function hintOf({ nearest, remedy }: Denied): Hint {
-  return { ...(nearest === undefined ? {} : { nearest }), ...(remedy === undefined ? {} : { remedy }) };
 }
 
 function doubled(key: "requests" | "requestsAtOnce", limits: Limits): Hint {
