@@ -34,7 +34,7 @@ function tableOf(found: Findings): string {
     "",
     `${found.runs} hostile runs of ${kinds.length} kinds in ${Math.round(found.tookMs / 1_000)} s, seed ${found.seed}`,
     `neighbour  ${neighbour.count} runs, accepted to launched: median ${neighbour.p50Ms} ms, p99 ${neighbour.p99Ms} ms, longest ${neighbour.maxMs} ms`,
-    `heartbeat  longest gap ${heartbeat.longestMs} ms (running ${heartbeat.cpuMs} ms of it, ${heartbeat.queuedMs} ms in the run queue), the control ${heartbeat.machineMs} ms; of its own at most ${heartbeat.ownMs} ms`,
+    `heartbeat  longest gap ${heartbeat.longestMs} ms (running ${heartbeat.cpuMs} ms of it, ${heartbeat.gcMs} of these collecting; ${heartbeat.queuedMs} ms in the run queue), the control ${heartbeat.machineMs} ms; of its own at most ${heartbeat.ownMs} ms`,
     rss === null
       ? "memory     too few runs to tell"
       : `memory     ${(rss.firstBytes / MiB).toFixed(1)} MiB in the first tenth, ${(rss.settledBytes / MiB).toFixed(1)} in the fourth, ${(rss.lastBytes / MiB).toFixed(1)} MiB in the last`,

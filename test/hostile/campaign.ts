@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import tmp from "tmp";
-import { compareGaps, type Gap } from "./gaps.ts";
+import { compareGaps, type Gap } from "../support/gaps.ts";
 import type { Findings } from "./judge.ts";
 import { startHostileServer } from "./server.ts";
 import type { SupervisorOptions, SupervisorSays } from "./supervisor.ts";

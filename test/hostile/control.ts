@@ -3,7 +3,7 @@
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeGapMeter } from "./gaps.ts";
+import { makeGapMeter } from "../support/gaps.ts";
 
 const everyMs = 25;
 const file = openSync(join(tmpdir(), "control"), "w");

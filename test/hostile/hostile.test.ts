@@ -2,10 +2,10 @@
 // on the machine's speed: delays and gaps are `npm run hostile`'s to judge. To see one again: HOSTILE_SEED=<seed>.
 import t from "tap";
 import type { RunRecord } from "../../runtime/model/run.ts";
+import { compareGaps } from "../support/gaps.ts";
 import { asking } from "./asking.ts";
 import { hostileCampaign } from "./campaign.ts";
 import { computing } from "./computing.ts";
-import { compareGaps } from "./gaps.ts";
 import { impostors } from "./impostors.ts";
 import { bounds, delaysOf, failuresOf, untruths } from "./judge.ts";
 
@@ -71,7 +71,7 @@ t.test("the twin: records that aren't true, or leave something open", async (t) 
 });
 
 t.test("the twin: a neighbour that waited, a stalled heartbeat, memory that grows", async (t) => {
-  const calm = { longestMs: 0, cpuMs: 0, queuedMs: 0, machineMs: 0, ownMs: 0 };
+  const calm = { longestMs: 0, cpuMs: 0, queuedMs: 0, gcMs: 0, machineMs: 0, ownMs: 0 };
   const fine = {
     seed: 1,
     runs: 1,
@@ -90,8 +90,8 @@ t.test("the twin: a neighbour that waited, a stalled heartbeat, memory that grow
   t.match(failuresOf({ ...fine, rss: { firstBytes: 0, settledBytes: 0, lastBytes: bounds.rssGrowthBytes + 1 } }), [
     /grew by/,
   ]);
-  const gap = (at: number, ms: number) => ({ at, ms, cpuMs: 0, queuedMs: 5 });
-  t.match(compareGaps([gap(1_000, 300)], []), { longestMs: 300, ownMs: 300, queuedMs: 5 });
+  const gap = (at: number, ms: number) => ({ at, ms, cpuMs: 0, queuedMs: 5, gcMs: 0 });
+  t.match(compareGaps([gap(1_000, 300)], []), { longestMs: 300, ownMs: 300, queuedMs: 5, gcMs: 0 });
   t.match(compareGaps([gap(1_000, 300)], [gap(900, 250)]), { machineMs: 250, ownMs: 50 }, "the machine stood still");
   t.match(compareGaps([gap(1_000, 300)], [gap(2_000, 250)]), { ownMs: 300 }, "but not at that time");
 });

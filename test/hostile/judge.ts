@@ -1,6 +1,6 @@
 // What a campaign found, and what of it is a failure. The bounds stand here, each with its reason.
 import type { RunRecord } from "../../runtime/model/run.ts";
-import type { GapFindings } from "./gaps.ts";
+import type { GapFindings } from "../support/gaps.ts";
 import type { Kind } from "./kind.ts";
 
 export const bounds = {

@@ -246,13 +246,20 @@ class SandboxedProcess implements ExecutorProcess {
 
   async drained(): Promise<void> {
     while (!this.#hasExited && this.#pipe.writableLength > unreadBytesMax) {
-      this.#draining ??= new Promise<void>((resolve) => {
-        this.#pipe.once("drain", resolve);
-        this.#pipe.once("close", resolve);
-      });
+      this.#draining ??= this.#untilDrained();
       await this.#draining;
-      this.#draining = undefined;
     }
+  }
+
+  #untilDrained(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#pipe.off("drain", done).off("close", done);
+        this.#draining = undefined;
+        resolve();
+      };
+      this.#pipe.on("drain", done).on("close", done);
+    });
   }
 
   listen(wanted: boolean): void {

@@ -5,7 +5,7 @@
 import { classifyAddress } from "../../model/addresses.ts";
 import { portSuffix } from "../../model/allowlist.ts";
 import { quote } from "../../model/error.ts";
-import { Denied, Failed, type Hint } from "./capability.ts";
+import { Denied, Failed, hintOf } from "./capability.ts";
 import type { SealedCredential } from "./credential.ts";
 import type { Asked, AskedBody, HeaderField } from "./network-asked.ts";
 
@@ -66,11 +66,8 @@ export function withoutSecret(sealed: SealedCredential | null, thrown: unknown):
   }
   const clean = (text: string) => text.replaceAll(value, () => sealed.placeholder);
   if (thrown instanceof Failed) return new Failed(thrown.code, clean(thrown.message));
-  const hint: Hint = {
-    ...(thrown.nearest === undefined ? {} : { nearest: clean(thrown.nearest) }),
-    ...(thrown.remedy === undefined ? {} : { remedy: clean(thrown.remedy) }),
-  };
-  return new Denied(thrown.code, clean(thrown.message), clean(thrown.target), hint);
+  const hint = Object.entries(hintOf(thrown)).map(([key, text]) => [key, clean(text)] as const);
+  return new Denied(thrown.code, clean(thrown.message), clean(thrown.target), Object.fromEntries(hint));
 }
 
 /**

@@ -1,6 +1,7 @@
 // How long a process didn't come round to its event loop. A gap counts against us only as far as an idle process beside
 // ours had none at the same time: what stops both is the machine.
 import { readFileSync } from "node:fs";
+import { PerformanceObserver } from "node:perf_hooks";
 
 export interface Gap {
   /** When it was over, ms since the epoch. */
@@ -11,6 +12,8 @@ export interface Gap {
   cpuMs: number;
   /** Of that: it could have run, and the machine was busy with others, ms. The rest it spent blocked in system calls. */
   queuedMs: number;
+  /** Of that: V8 collected garbage, ms. */
+  gcMs: number;
 }
 
 export interface GapMeter {
@@ -23,9 +26,18 @@ const everyMs = 10;
 /** Shorter gaps say nothing. */
 const keptMs = 25;
 const keptMax = 20_000;
+/** Shorter collections are no part of any gap worth a word. */
+const collectionMs = 2;
 
 export function makeGapMeter(): GapMeter {
-  const gaps: Gap[] = [];
+  const gaps: Omit<Gap, "gcMs">[] = [];
+  /** By the loop's own clock, ms. */
+  const collections: { from: number; to: number }[] = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const { startTime, duration } of list.getEntries())
+      if (duration > collectionMs) collections.push({ from: startTime, to: startTime + duration });
+  });
+  observer.observe({ entryTypes: ["gc"] });
   let last = performance.now();
   let before = schedule();
   const timer = setInterval(() => {
@@ -42,9 +54,18 @@ export function makeGapMeter(): GapMeter {
       queuedMs: before.queuedMs - queuedMs,
     });
   }, everyMs);
+  /** The part of a gap that collections took. They are told of later than they happen, hence not until it is asked. */
+  const gcMsOf = ({ at, ms }: Omit<Gap, "gcMs">): number => {
+    const to = at - performance.timeOrigin;
+    const from = to - ms - everyMs;
+    return collections.reduce((sum, each) => sum + Math.max(0, Math.min(to, each.to) - Math.max(from, each.from)), 0);
+  };
   return {
-    gaps: () => [...gaps],
-    stop: () => clearInterval(timer),
+    gaps: () => gaps.map((gap) => ({ ...gap, gcMs: gcMsOf(gap) })),
+    stop: () => {
+      clearInterval(timer);
+      observer.disconnect();
+    },
   };
 }
 
@@ -61,6 +82,8 @@ export interface GapFindings {
   machineMs: number;
   /** Of the longest: the event loop's thread was running, ms. */
   cpuMs: number;
+  /** Of the longest: V8 collected garbage, ms. */
+  gcMs: number;
   /** Of the longest: it could have run, and the machine was busy with others, ms. The rest it was blocked. */
   queuedMs: number;
   /** The longest once what stopped the idle process too is taken off, ms. */
@@ -78,6 +101,7 @@ export function compareGaps(ours: readonly Gap[], idle: readonly Gap[]): GapFind
     longestMs: longest(ours.map(({ ms }) => ms)),
     cpuMs: Math.round(worst?.cpuMs ?? 0),
     queuedMs: Math.round(worst?.queuedMs ?? 0),
+    gcMs: Math.round(worst?.gcMs ?? 0),
     machineMs: longest(idle.map(({ ms }) => ms)),
     ownMs: longest(own),
   };
