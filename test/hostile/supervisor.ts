@@ -77,8 +77,8 @@ async function campaign(
   await submitHostile(options, { main, posing }, noted, stop);
   await endGood();
   if (options.leaks) await leak(main);
+  meter.stop(); // what comes now is the campaign's own: it reads the whole audit log at once
   const left = [...(await main.end()), ...(await posing.end())];
-  meter.stop();
   for (const { scope } of [main, posing]) left.push(...(await residue.settle(scope, settleMs)));
   left.push(...readdirSync(tmpdir()).map((name) => `temporary ${name}`)); // TMPDIR is the campaign's own
   return {

@@ -23,11 +23,11 @@ export interface GapMeter {
 }
 
 const everyMs = 10;
-/** Shorter gaps say nothing. */
-const keptMs = 25;
+/** Shorter gaps say nothing, and thousands of them would be memory that the measured process seems to use. */
+const keptMs = 50;
 const keptMax = 20_000;
 /** Shorter collections are no part of any gap worth a word. */
-const collectionMs = 2;
+const collectionMs = 20;
 
 export function makeGapMeter(): GapMeter {
   const gaps: Omit<Gap, "gcMs">[] = [];
