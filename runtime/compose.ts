@@ -1,6 +1,4 @@
 // The only file that constructs and wires: reads as a parts list. Decisions stand in core/, effects in adapters/.
-import { makeJwtIssuer } from "./adapters/issuers/jwt.ts";
-import { makePostgresIssuer } from "./adapters/issuers/postgres.ts";
 import { openSqliteStore, type SqliteStore } from "./adapters/stores/sqlite.ts";
 import { findCgroups } from "./adapters/system/cgroup.ts";
 import { systemClock } from "./adapters/system/clock.ts";
@@ -15,23 +13,25 @@ import { isAlive, killLeftBehind, thisProcess } from "./adapters/system/process-
 import { systemRandom } from "./adapters/system/random.ts";
 import { makeResolver } from "./adapters/system/resolver.ts";
 import { makeRunArchive } from "./adapters/system/run-archive.ts";
-import { readSecret } from "./adapters/system/secret-source.ts";
 import { openStateDirectory, type StateDirectory } from "./adapters/system/state-directory.ts";
 import { makeUndiciClients } from "./adapters/system/undici-client.ts";
 import { requireVersions } from "./adapters/system/versions.ts";
-import type { Config, IssuerConfig } from "./config.ts";
+import { makeIssuers } from "./compose/issuers.ts";
+import { openKeys } from "./compose/keys.ts";
+import { remember } from "./compose/remember.ts";
+import type { Config } from "./config.ts";
 import { makeSeals, type Seals } from "./core/audit/chain.ts";
 import { makeBroker } from "./core/leases/broker.ts";
 import { makeReaper, type Reaper } from "./core/leases/reaper.ts";
 import { makeScheduler, type Scheduler } from "./core/scheduler/loop.ts";
 import { executorClassOf, type RunParts } from "./core/scheduler/run.ts";
-import { MayflyError, messageOf } from "./model/error.ts";
+import { MayflyError } from "./model/error.ts";
 import type { JobSpec } from "./model/job.ts";
 import { fileQuotaCeiling } from "./model/limits.ts";
 import type { RunEvent } from "./model/run-event.ts";
 import { isoTime } from "./model/units.ts";
 import type { Bundle } from "./ports/bundler.ts";
-import { type CredentialIssuer, IssuerFailure } from "./ports/credential-issuer.ts";
+import type { CredentialIssuer } from "./ports/credential-issuer.ts";
 import type { OpenHttpClient } from "./ports/http-client.ts";
 import type { Resolver } from "./ports/resolver.ts";
 import type { RunArchive } from "./ports/run-archive.ts";
@@ -119,10 +119,11 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     if (!isFirst) throw alreadyStarted(store.owners().find((other) => other.role === "start" && isAlive(other)));
     const pool = world.pool ?? (await openPool({ ...options, env }, store.installation, state, owner.id));
     const jobs = new Map(Object.entries(config.jobs).filter(([name]) => options.jobs?.includes(name) ?? true));
-    const issuers = makeIssuers({ ...options, env }, store, state);
+    const keys = openKeys(state);
+    const issuers = makeIssuers({ config, env, store, state, keys: keys.store, instead: world.issuer });
     const bundler = makeBundler({ directory: config.directory, stateDirectory: config.stateDirectory });
     const bundle = remember((job: JobSpec) => job.name, world.bundle ?? ((job: JobSpec) => bundler.bundle(job.entry)));
-    const broker = makeBroker({ store, clock: systemClock, issuer: issuers.get });
+    const broker = makeBroker({ store, clock: systemClock, box: keys.box, issuer: issuers.get });
     const trees = makeFileTrees({ directory: state.directory("runs") });
     const scheduler = makeScheduler({
       store,
@@ -133,6 +134,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       trees,
       openHttpClient: world.openHttpClient ?? makeUndiciClients(),
       resolver: world.resolver ?? makeResolver(),
+      identity: noIdentity,
       archive,
       owner: owner.id,
       onEvent: options.onEvent,
@@ -175,6 +177,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       bundle,
       async close() {
         await Promise.all([world.pool === undefined && pool.close(), issuers.close(), bundler.close()]);
+        await keys.close();
         await store.unregister(owner.id);
         await store.close();
       },
@@ -206,6 +209,10 @@ async function openPool(
   });
 }
 
+function noIdentity(): Promise<never> {
+  return Promise.reject(new MayflyError({ code: "issuer_unavailable", message: "no identity issuer" }));
+}
+
 // A process that serves keeps executors ready; one that runs a single job starts one now, and none after it.
 function warm(pool: SandboxedPool, jobs: readonly JobSpec[], count: number): void {
   for (const job of jobs) {
@@ -228,86 +235,4 @@ function alreadyStarted(other: Owner | undefined): MayflyError {
     needed: "one a state directory",
     next: "submit to it with `mayfly submit <job>`, or stop it first",
   });
-}
-
-interface Issuers {
-  get(name: string): Promise<CredentialIssuer>;
-  close(): Promise<void>;
-}
-
-// Opened when first needed: a job without a credential needs none of them, and one that can't be had stops no other.
-function makeIssuers(
-  { config, env, world }: RuntimeOptions & Pick<Required<RuntimeOptions>, "env">,
-  store: SqliteStore,
-  state: StateDirectory,
-): Issuers {
-  const open = remember(
-    (name: string) => name,
-    (name: string) => openIssuer(config.issuers[name], name),
-  );
-
-  async function openIssuer(issuer: IssuerConfig | undefined, name: string): Promise<CredentialIssuer> {
-    if (world?.issuer !== undefined) return world.issuer(name);
-    if (issuer === undefined)
-      throw new IssuerFailure("issuer_unavailable", `there is no issuer ${name} in the config any more`);
-    const shared = { name, installation: store.installation, clock: systemClock, random: systemRandom };
-    const made =
-      issuer.kind === "postgres"
-        ? makePostgresIssuer({ ...shared, adminUrl: readSecret(issuer.url, env, name) })
-        : await makeJwtIssuer({
-            ...shared,
-            audience: issuer.audience,
-            listen: issuer.listen,
-            keysFile: state.keysFile(`jwt-${issuer.listen.port}.json`),
-            registry: store.tokens,
-          });
-    for (const job of Object.values(config.jobs)) checkScope(made, name, job);
-    return made;
-  }
-
-  const opened = new Set<Promise<CredentialIssuer>>();
-  return {
-    get(name) {
-      const issuer = open(name);
-      opened.add(issuer);
-      return issuer;
-    },
-    async close() {
-      const settled = await Promise.allSettled(opened);
-      await Promise.all(settled.map((issuer) => (issuer.status === "fulfilled" ? issuer.value.close() : undefined)));
-    },
-  };
-}
-
-// Only the issuer knows what its scopes look like; the mistake is the config's all the same.
-function checkScope(issuer: CredentialIssuer, name: string, { name: job, grants: { credential } }: JobSpec): void {
-  if (credential?.issuer !== name) return;
-  try {
-    issuer.checkScope(credential.scope);
-  } catch (cause) {
-    throw new MayflyError({
-      code: "config_invalid",
-      message: `jobs.${job}.credential.scope is not of the form that issuer ${name} (${issuer.kind}) takes`,
-      found: JSON.stringify(credential.scope),
-      needed: messageOf(cause),
-      cause,
-    });
-  }
-}
-
-/** One promise a key; one that was rejected is forgotten, so that it can be tried again. */
-function remember<Key, Value>(
-  nameOf: (key: Key) => string,
-  make: (key: Key) => Promise<Value>,
-): (key: Key) => Promise<Value> {
-  const made = new Map<string, Promise<Value>>();
-  return (key) => {
-    const name = nameOf(key);
-    const before = made.get(name);
-    if (before !== undefined) return before;
-    const value = make(key);
-    made.set(name, value);
-    value.catch(() => made.delete(name));
-    return value;
-  };
 }

@@ -4,9 +4,16 @@
 // Unknown or missing is an error, never a default that grants.
 //   config/author.ts     the words and their units        config/shape.ts       what each value may be
 //   config/job.ts        one job becomes a JobSpec        config/relations.ts   what must fit together
+//   config/issuers/      a kind of issuer each           config/values.ts      values of any section
 //   config/problems.ts   what is wrong, in words
 import { isAbsolute, resolve } from "node:path";
-import type { AuthorJwtIssuer, AuthorPostgresIssuer, SandboxConfig } from "./config/author.ts";
+import type { SandboxConfig } from "./config/author.ts";
+import {
+  type AuthorJwtIssuer,
+  type AuthorPostgresIssuer,
+  type IssuerConfig,
+  issuerKinds,
+} from "./config/issuers/all.ts";
 import { parseJob } from "./config/job.ts";
 import { ConfigInvalid, check, type Problem } from "./config/problems.ts";
 import type { Surroundings } from "./config/relations.ts";
@@ -15,6 +22,7 @@ import { quote } from "./model/error.ts";
 import type { JobSpec } from "./model/job.ts";
 
 export type * from "./config/author.ts";
+export type { IssuerConfig } from "./config/issuers/all.ts";
 export { ConfigInvalid, type Problem } from "./config/problems.ts";
 
 /** The config, complete: all that the rest of the program sees of it. */
@@ -32,25 +40,6 @@ export interface Config {
   /** No prototype. */
   jobs: Record<string, JobSpec>;
 }
-
-export interface JwtIssuerConfig {
-  kind: "jwt";
-  name: string;
-  audience: string;
-  /** Loopback; IPv6 without brackets. Port 0 takes any. */
-  listen: { host: string; port: number };
-}
-
-export interface PostgresIssuerConfig {
-  kind: "postgres";
-  name: string;
-  /** Where the URL is read when the issuer is first needed; `file` is absolute. */
-  url: { env: string } | { file: string };
-}
-
-export type IssuerConfig = JwtIssuerConfig | PostgresIssuerConfig;
-
-const defaultListen = { host: "127.0.0.1", port: 7_420 };
 
 /** For the author's editor: returns its argument, typed. What is wrong with it `parseConfig` says. */
 export function defineConfig(config: SandboxConfig): SandboxConfig {
@@ -146,16 +135,7 @@ function parseIssuers(named: Record<string, unknown>, directory: string, problem
 function parseIssuer(name: string, value: unknown, directory: string, problems: Problem[]): IssuerConfig | undefined {
   const path = ["issuers", name];
   const kind = check(shape.issuerKindShape, value, path, problems)?.value.kind;
-  if (kind === "jwt") {
-    const words = check(shape.jwtShape, value, path, problems)?.value;
-    return words && { kind, name, audience: words.audience, listen: words.listen ?? defaultListen };
-  }
-  if (kind === "postgres") {
-    const words = check(shape.postgresShape, value, path, problems)?.value;
-    if (words === undefined) return undefined;
-    return { kind, name, url: "file" in words.url ? { file: resolve(directory, words.url.file) } : words.url };
-  }
-  return undefined;
+  return kind === undefined ? undefined : issuerKinds[kind].parse(value, { name, directory, path, problems });
 }
 
 // Issuers with problems count as there: a job that names one is not wrong for that.

@@ -58,7 +58,7 @@ export interface QueryRows {
 export interface JobCredential {
   /**
    * The credential of this run, issued at the first call. Delivery `sealed`: a placeholder, which becomes the secret in
-   * the one header and at the hosts that the config names. Delivery `revealed`: the secret itself.
+   * the one place and at the hosts that the config names. Delivery `revealed`: the secret itself.
    * @throws MayflyGuestError when the job has no credential, or the issuer can't be asked.
    */
   fetch(): Promise<string>;
@@ -67,6 +67,33 @@ export interface JobCredential {
    * @throws MayflyGuestError for SQL that is wrong or not permitted, and for too many rows, bytes or too long a time.
    */
   query(sql: string, params?: readonly (string | number | boolean | null)[]): Promise<QueryRows>;
+  /**
+   * Delivery `command`: one command to the server (Redis), name first; the reply as JSON has it.
+   * @throws MayflyGuestError for a command that is wrong or not permitted, and for too large or too slow a reply.
+   */
+  command(...args: readonly (string | number)[]): Promise<Json>;
+  /**
+   * Delivery `exec`: runs the one program that the config names on the host of the credential (SSH), with `input` as its
+   * standard input. An exit code other than 0 is an answer, not an error.
+   * @throws MayflyGuestError when it can't be run, and for too much output or too long a time.
+   */
+  exec(input?: string | Uint8Array): Promise<ExecOutput>;
+}
+
+export interface ExecOutput {
+  exitCode: number;
+  stdout: Uint8Array;
+  stderr: Uint8Array;
+}
+
+export interface JobIdentity {
+  /** What this run is called: `spiffe://…`. */
+  readonly spiffeId: string;
+  /**
+   * A short-lived token that says so to one audience, which verifies it by discovery and JWKS.
+   * @throws MayflyGuestError for an audience that the config doesn't name.
+   */
+  token(audience: string): Promise<string>;
 }
 
 /** The run's private tree, empty at the start and removed at the end, and the read-only mounts. Paths are absolute. */
@@ -97,6 +124,7 @@ export interface JobContext<Input = Json> {
   /** What the run was started with; `null` for a scheduled run. Not validated: check it before you trust its type. */
   readonly input: Input;
   readonly credential: JobCredential;
+  readonly identity: JobIdentity;
   readonly files: JobFiles;
   /** The web's `fetch`, to where `network.allow` permits. */
   readonly fetch: AmbientFetch;

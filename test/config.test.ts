@@ -265,7 +265,7 @@ t.test("limits above what the supervisor's buffers are made for", async (t) => {
 t.test("a host with its port, and an address", async (t) => {
   const allow = ["GET http://127.0.0.1:7421/v1/*", "GET https://a.example:8443/"];
   const job = jobOf({ network: { allow }, credential: { ...sealed, hosts: ["127.0.0.1:7421", "a.example:8443"] } });
-  t.same(job?.grants.credential?.hosts, ["127.0.0.1:7421", "a.example:8443"]);
+  t.same(job?.grants.credential?.sealed?.hosts, ["127.0.0.1:7421", "a.example:8443"]);
   t.match(
     only(config({ network: { allow }, credential: { ...sealed, hosts: ["127.0.0.1"] } })),
     /one of 127\.0\.0\.1:7421, a\.example:8443/,

@@ -1,6 +1,10 @@
 // The config as its author writes it: the words, their units and their defaults. Types only; what is accepted is
 // decided in shape.ts, what must fit together in relations.ts.
 
+import type { AuthorIssuer } from "./issuers/all.ts";
+
+export type * from "./issuers/all.ts";
+
 /** A whole number and its unit: "250ms", "30s", "5m", "1h", "1d". */
 export type Duration = `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 /** A whole number and its unit, powers of 1,024: "512B", "64KiB", "16MiB", "1GiB". */
@@ -26,27 +30,11 @@ export interface SandboxConfig {
     /** How long running jobs may go on once Mayfly is told to stop. Default "30s". */
     drain?: Duration;
   };
-  /** Where credentials come from, by name. Made with `issuers.jwt` and `issuers.postgres`. */
+  /** Where credentials come from, by name. Made with `issuers.jwt`, `issuers.postgres` and their like. */
   issuers?: Record<string, AuthorIssuer>;
   /** What may run, by name, and what each may do. */
   jobs: Record<string, AuthorJob>;
 }
-
-export interface AuthorJwtIssuer {
-  kind: "jwt";
-  /** The `aud` of its tokens: the resource that takes them (RFC 7519, 4.1.3). */
-  audience: string;
-  /** Loopback address and port where resources find keys and introspection. Default "127.0.0.1:7420"; port 0 takes any. */
-  listen?: string;
-}
-
-export interface AuthorPostgresIssuer {
-  kind: "postgres";
-  /** Where the connection URL of a role that may create roles is found; never the URL itself. */
-  url: { env: string } | { file: string };
-}
-
-export type AuthorIssuer = AuthorJwtIssuer | AuthorPostgresIssuer;
 
 export interface AuthorJob {
   /** The job's module, relative to the config and below its directory. */
@@ -57,6 +45,8 @@ export interface AuthorJob {
   schedule?: AuthorSchedule;
   /** Absent: the job has no credential. */
   credential?: AuthorCredential;
+  /** Absent: the job can show nobody who it is. */
+  identity?: AuthorIdentity;
   /** Absent: the job reaches nothing. */
   network?: AuthorNetwork;
   files?: AuthorFiles;
@@ -82,14 +72,25 @@ export interface AuthorCredential {
   /**
    * "sealed" (default): the job holds a placeholder, which becomes the secret on its way out.
    * "revealed": the job gets the secret. "query": the job gets answers to SQL (PostgreSQL).
+   * "command": to commands (Redis). "exec": to one program on another host (SSH).
    */
-  delivery?: "sealed" | "revealed" | "query";
+  delivery?: "sealed" | "revealed" | "query" | "command" | "exec";
   /** Why the job needs it, in a few words: goes into the audit log. */
   purpose: string;
-  /** sealed: the header that takes the secret. Default "authorization". */
-  place?: { header: string };
+  /** Requests or operations that may use it. Default: as many as the run may make. */
+  uses?: number;
+  /** Ended when it hasn't been used for so long. Default: only with the run. */
+  idle?: Duration;
+  /** A leak always ends the credential at once; "end" ends the run too. Default "revoke". */
+  onLeak?: "revoke" | "end";
+  /** sealed: the one place that takes the secret. Default { header: "authorization" }. */
+  place?: AuthorPlace;
   /** sealed: the hosts that get the secret, as in `network.allow`, with the port where it isn't the scheme's own. */
   hosts?: readonly string[];
+  /** sealed: only such requests get it; rules as in `network.allow`, for the hosts above. Default: all of those hosts. */
+  requests?: readonly string[];
+  /** sealed: how often the placeholder may stand in one request. Default 1. */
+  perRequest?: number;
   /** query: bounds of one statement. */
   query?: {
     /** Default false: each statement runs in a read-only transaction. */
@@ -101,6 +102,33 @@ export interface AuthorCredential {
     /** Default "10s". */
     time?: Duration;
   };
+  /** command and exec: bounds of one operation. */
+  operation?: {
+    /** One answer. Default "4MiB". */
+    bytes?: Size;
+    /** Default "10s". */
+    time?: Duration;
+  };
+}
+
+/** Exactly one key. */
+export type AuthorPlace =
+  | { header: string }
+  | { query: string }
+  /** Field of an application/x-www-form-urlencoded body. */
+  | { form: string }
+  /** Member of a JSON body, as a JSON Pointer: "/auth/token" (RFC 6901). */
+  | { json: string }
+  /** User name of Basic authentication, whose password the secret is. */
+  | { basic: string }
+  /** An aws issuer's: requests are signed on their way out. */
+  | { aws4: { region: string; service: string } }
+  /** An x509 issuer's: the certificate is shown to the server. */
+  | { tls: "client" };
+
+export interface AuthorIdentity {
+  /** For whom the job may have tokens that say which run it is. */
+  audiences: readonly string[];
 }
 
 export interface AuthorNetwork {

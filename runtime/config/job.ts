@@ -32,6 +32,7 @@ interface Sections {
   tenant?: string | undefined;
   schedule?: unknown;
   credential?: unknown;
+  identity?: unknown;
   network?: unknown;
   files?: unknown;
   limits?: unknown;
@@ -40,8 +41,8 @@ interface Sections {
 // A job whose own keys are wrong (the problem is noted by now) still has sections to look at.
 function sectionsOf(value: unknown): Sections | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const { schedule, credential, network, files, limits } = value as Sections;
-  return { schedule, credential, network, files, limits };
+  const { schedule, credential, identity, network, files, limits } = value as Sections;
+  return { schedule, credential, identity, network, files, limits };
 }
 
 function parseSchedule(value: unknown, path: Path, problems: Problem[]): Schedule | null {
@@ -54,6 +55,7 @@ function parseSchedule(value: unknown, path: Path, problems: Problem[]): Schedul
 function parseGrants(job: Sections, wallMs: number, around: Surroundings, path: Path, problems: Problem[]): Grants {
   const network = part(shape.networkShape, job.network ?? { allow: [] }, [...path, "network"], problems);
   const credential = part(shape.credentialShape, job.credential, [...path, "credential"], problems);
+  const identity = part(shape.identityShape, job.identity, [...path, "identity"], problems);
   const files = part(shape.filesShape, job.files, [...path, "files"], problems);
   const quotaPath = [...path, "files", "quota"];
   const quota = part(shape.quotaShapeFor(files?.quota), files?.quota, quotaPath, problems);
@@ -71,6 +73,7 @@ function parseGrants(job: Sections, wallMs: number, around: Surroundings, path: 
       credential === undefined
         ? null
         : relateCredential(credential, network?.allow, wallMs, around, [...path, "credential"], problems),
+    identity: identity === undefined ? null : { audiences: identity.audiences },
   };
 }
 

@@ -4,10 +4,20 @@ import { isAbsolute, posix, relative, resolve } from "node:path";
 import type { z } from "zod";
 import { parseNetworkRule } from "../model/allowlist.ts";
 import { escapeLine, quote } from "../model/error.ts";
-import type { CredentialGrant, Delivery, NetworkRule, QueryGrant } from "../model/grant.ts";
+import type {
+  CredentialGrant,
+  Delivery,
+  NetworkRule,
+  OperationGrant,
+  QueryGrant,
+  SealedGrant,
+  SealedPlace,
+} from "../model/grant.ts";
 import { formatDuration } from "../model/units.ts";
+import { type IssuerKindName, issuerKinds } from "./issuers/all.ts";
+import { type PlaceKind, placeKindOf } from "./issuers/kind.ts";
 import { check, describe, type Path, type Problem, problem, suggestion } from "./problems.ts";
-import { type credentialShape, mountSourceShape } from "./shape.ts";
+import { type credentialShape, mountSourceShape, placeShapes } from "./shape.ts";
 
 type CredentialWords = z.output<typeof credentialShape>;
 
@@ -18,11 +28,13 @@ export interface Surroundings {
   /** Absolute. */
   stateDirectory: string;
   /** Kinds by name; undefined for an issuer that has problems of its own. */
-  issuers: ReadonlyMap<string, "jwt" | "postgres" | undefined>;
+  issuers: ReadonlyMap<string, IssuerKindName | undefined>;
 }
 
 /** One statement's default bounds: a page of a report, well under one frame of the executor's pipe. */
 const defaultQuery: QueryGrant = { write: false, rowsMax: 10_000, bytesMax: 4_194_304, timeMs: 10_000 };
+
+const defaultOperation: OperationGrant = { bytesMax: 4_194_304, timeMs: 10_000 };
 
 export function relateCredential(
   words: CredentialWords,
@@ -35,16 +47,21 @@ export function relateCredential(
   const delivery = relateIssuer(words, around, path, problems);
   relateKeys(words, delivery, path, problems);
   const { issuer, scope, purpose } = words;
-  const grant: CredentialGrant = { issuer, scope, ttlMs: words.ttl, delivery, purpose };
-  if (delivery === "sealed") {
-    grant.place = words.place ?? { header: "authorization" };
-    grant.hosts = relateHosts(words.hosts, rules, path, problems);
-  }
+  const grant: CredentialGrant = {
+    ...{ issuer, scope, ttlMs: words.ttl, delivery, purpose },
+    idleMs: words.idle ?? null,
+    usesMax: words.uses ?? null,
+    onLeak: words.onLeak ?? "revoke",
+  };
+  const kind = around.issuers.get(words.issuer);
+  if (delivery === "sealed") grant.sealed = relateSealed(words, kind, rules, path, problems);
   if (delivery === "query") grant.query = relateQuery(words.query, wallMs, path, problems);
+  if (delivery === "command" || delivery === "exec")
+    grant.operation = relateOperation(words.operation, wallMs, path, problems);
   return grant;
 }
 
-// PostgreSQL speaks over a socket, and a job has none: so its credential can be used by the supervisor only.
+// A job has no sockets: what speaks over one can be used by the supervisor only.
 function relateIssuer(words: CredentialWords, around: Surroundings, path: Path, problems: Problem[]): Delivery {
   const delivery = words.delivery ?? "sealed";
   if (!around.issuers.has(words.issuer)) {
@@ -55,24 +72,88 @@ function relateIssuer(words: CredentialWords, around: Surroundings, path: Path, 
     return delivery;
   }
   const kind = around.issuers.get(words.issuer);
+  if (kind === undefined || issuerKinds[kind].deliveries.includes(delivery)) return delivery;
+  const { deliveries } = issuerKinds[kind];
   const found = words.delivery === undefined ? 'nothing, which means "sealed"' : quote(delivery);
-  if (kind === "postgres" && delivery !== "query") {
-    const why = "a job has no sockets, so a database password would be of no use to it: it sends SQL, and gets rows";
-    problems.push(problem([...path, "delivery"], found, '"query" with a postgres issuer', why));
-  }
-  if (kind === "jwt" && delivery === "query") {
-    problems.push(problem([...path, "delivery"], found, '"sealed" or "revealed" with a jwt issuer'));
-  }
+  const needed = `${deliveries.map((each) => `"${each}"`).join(" or ")} with a ${kind} issuer`;
+  const why = deliveries.includes("sealed")
+    ? undefined
+    : "a job has no sockets, so the credential would be of no use to it: it asks for what is to be done, and gets the answer";
+  problems.push(problem([...path, "delivery"], found, needed, why));
   return delivery;
 }
 
 // A key that its delivery has no use for is a misunderstanding about what protects the credential.
 function relateKeys(words: CredentialWords, delivery: Delivery, path: Path, problems: Problem[]): void {
-  const belongs = { place: "sealed", hosts: "sealed", query: "query" } as const;
-  for (const [key, owner] of Object.entries(belongs)) {
-    if (words[key as keyof typeof belongs] === undefined || delivery === owner) continue;
-    problems.push(problem([...path, key], `it with delivery "${delivery}"`, `no such key, or delivery "${owner}"`));
+  const sealed: readonly Delivery[] = ["sealed"];
+  const belongs: Partial<Record<keyof CredentialWords, readonly Delivery[]>> = {
+    ...{ place: sealed, hosts: sealed, requests: sealed, perRequest: sealed },
+    query: ["query"],
+    operation: ["command", "exec"],
+  };
+  for (const [key, owners] of Object.entries(belongs)) {
+    if (words[key as keyof CredentialWords] === undefined || owners.includes(delivery)) continue;
+    const needed = `no such key, or delivery ${owners.map((owner) => `"${owner}"`).join(" or ")}`;
+    problems.push(problem([...path, key], `it with delivery "${delivery}"`, needed));
   }
+}
+
+function relateSealed(
+  words: CredentialWords,
+  kind: IssuerKindName | undefined,
+  rules: readonly NetworkRule[] | undefined,
+  path: Path,
+  problems: Problem[],
+): SealedGrant {
+  const hosts = relateHosts(words.hosts, rules, path, problems);
+  return {
+    place: relatePlace(words.place, kind === undefined ? undefined : issuerKinds[kind].place, path, problems),
+    hosts,
+    requests: relateRequests(words.requests, hosts, path, problems),
+    perRequest: words.perRequest ?? 1,
+  };
+}
+
+function relatePlace(
+  words: unknown,
+  takes: PlaceKind | null | undefined,
+  path: Path,
+  problems: Problem[],
+): SealedPlace {
+  const at = [...path, "place"];
+  const fallback: SealedPlace = { header: "authorization" };
+  if (takes === "tls" && words === undefined) return { tls: "client" };
+  if (words === undefined && takes !== "aws4") return fallback;
+  const keys = typeof words === "object" && words !== null ? Object.keys(words) : [];
+  const key = keys[0] as keyof typeof placeShapes | undefined;
+  if (keys.length !== 1 || key === undefined || !Object.hasOwn(placeShapes, key)) {
+    const needed = `one place: ${Object.keys(placeShapes).join(", ")}`;
+    problems.push(problem(at, describe(words), needed, suggestion(key ?? "", Object.keys(placeShapes))));
+    return fallback;
+  }
+  const place = check<SealedPlace>(placeShapes[key], words, at, problems)?.value;
+  if (place === undefined) return fallback;
+  if (takes !== undefined && takes !== null && placeKindOf(place) !== takes) {
+    const fits = { text: "header, query, form, json or basic", aws4: "aws4", tls: "tls" }[takes];
+    problems.push(problem(at, key, `${fits}, which is what this issuer's credentials are`));
+  }
+  return place;
+}
+
+/** Each for one of the hosts; what the network's rules don't allow is refused there. */
+function relateRequests(
+  requests: readonly NetworkRule[] | undefined,
+  hosts: readonly string[],
+  path: Path,
+  problems: Problem[],
+): readonly NetworkRule[] | null {
+  if (requests === undefined) return null;
+  if (requests.length === 0) problems.push(problem([...path, "requests"], "an empty list", "at least one rule"));
+  for (const [index, rule] of requests.entries()) {
+    if (hosts.length === 0 || hosts.includes(hostOf(rule))) continue;
+    problems.push(problem([...path, "requests", index], quote(rule.text, 120), `a rule for ${hosts.join(" or ")}`));
+  }
+  return requests;
 }
 
 function relateHosts(
@@ -129,6 +210,22 @@ function relateQuery(words: CredentialWords["query"], wallMs: number, path: Path
     rowsMax: words?.rows ?? defaultQuery.rowsMax,
     bytesMax: words?.bytes ?? defaultQuery.bytesMax,
     timeMs: words?.time ?? Math.min(defaultQuery.timeMs, wallMs),
+  };
+}
+
+function relateOperation(
+  words: CredentialWords["operation"],
+  wallMs: number,
+  path: Path,
+  problems: Problem[],
+): OperationGrant {
+  if (words?.time !== undefined && words.time > wallMs) {
+    const needed = `at most the run's own wall time, ${formatDuration(wallMs)}`;
+    problems.push(problem([...path, "operation", "time"], formatDuration(words.time), needed));
+  }
+  return {
+    bytesMax: words?.bytes ?? defaultOperation.bytesMax,
+    timeMs: words?.time ?? Math.min(defaultOperation.timeMs, wallMs),
   };
 }
 

@@ -4,23 +4,28 @@ import { validateDetailed } from "node-cron"; // its parser only, so that the co
 import { z } from "zod";
 import { parseCidr } from "../model/addresses.ts";
 import { parseNetworkRule } from "../model/allowlist.ts";
-import { escapeLine, quote } from "../model/error.ts";
+import { escapeLine } from "../model/error.ts";
 import { fileQuotaCeiling, limitCeilings } from "../model/limits.ts";
-import {
-  durationUnits,
-  formatDuration,
-  formatSize,
-  parseDurationMs,
-  parseSizeBytes,
-  sizeUnits,
-} from "../model/units.ts";
+import { issuerKindNames } from "./issuers/all.ts";
 import { suggestion, Unfit } from "./problems.ts";
+import {
+  choice,
+  count,
+  duration,
+  leaf,
+  list,
+  nameNeeded,
+  namePattern,
+  object,
+  record,
+  relativePath,
+  size,
+  text,
+  word,
+  yesOrNo,
+} from "./values.ts";
 
 const MiB = 1_048_576;
-
-/** Names of jobs, issuers and tenants: safe as a file name, in a URL and in SQL. */
-export const namePattern = /^[a-z][a-z0-9-]{0,62}$/;
-const nameNeeded = "a name: a lower-case letter, then at most 62 of a–z, 0–9 and -";
 
 /** A credential may outlive the longest run by this: it must not die under the run. Same margin as the broker's. */
 const ttlBeyondWallMs = 60_000;
@@ -31,88 +36,11 @@ const memoryBytesMin = 8 * MiB;
 /** What one frame of the executor's pipe takes, with room for its header. */
 const queryBytesCeiling = 14 * MiB;
 const queryRowsCeiling = 1_000_000;
+/** Below it a busy machine's pauses would count as idleness. */
+const idleMsMin = 1_000;
 const warmMax = 64; // at 50 MiB each, 3 GiB of executors that do nothing
 const concurrencyMax = 256;
 const queueMax = 100_000;
-const textCharsMax = 1_024;
-
-/** One value: `parse` returns what it means, or Unfit. */
-function leaf<Out>(parse: (value: unknown) => Out | Unfit) {
-  return z.unknown().transform((value, context): Out => {
-    const parsed = parse(value);
-    if (!(parsed instanceof Unfit)) return parsed;
-    context.addIssue({ code: "custom", params: { unfit: parsed }, message: parsed.needed });
-    return z.NEVER;
-  });
-}
-
-/** An object of exactly these keys. Its message is the list of them: problems.ts builds both sentences from it. */
-function object<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  return z.strictObject(shape, { error: Object.keys(shape).join(", ") });
-}
-
-function text(needed: string, pattern: RegExp, charsMax = textCharsMax) {
-  return leaf((value) => {
-    if (typeof value !== "string" || value.length > charsMax || !pattern.test(value)) return new Unfit(needed);
-    return value;
-  });
-}
-
-function choice<const Word extends string>(words: readonly Word[]) {
-  return leaf((value): Word | Unfit => {
-    const word = words.find((candidate) => candidate === value);
-    const near = typeof value === "string" ? suggestion(value, words) : undefined;
-    return word ?? new Unfit(`one of ${words.map((each) => quote(each)).join(", ")}`, { next: near });
-  });
-}
-
-function count(min: number, max: number) {
-  return leaf((value) => {
-    const fits = typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max;
-    return fits ? value : new Unfit(`a whole number from ${min} to ${max}`);
-  });
-}
-
-function duration(max: number, min = 1) {
-  const example = `a duration such as "30s" (${durationUnits.join(", ")})`;
-  return measure(parseDurationMs, formatDuration, example, min, max);
-}
-
-function size(max: number, min = 1) {
-  return measure(parseSizeBytes, formatSize, `a size such as "16MiB" (${sizeUnits.join(", ")})`, min, max);
-}
-
-function measure(
-  parse: (text: string) => number | undefined,
-  format: (value: number) => string,
-  example: string,
-  min: number,
-  max: number,
-) {
-  return leaf((value) => {
-    if (typeof value === "number") return new Unfit(`${example}: a number alone has no unit`);
-    const parsed = typeof value === "string" ? parse(value) : undefined;
-    if (parsed === undefined) return new Unfit(example);
-    if (parsed > max) return new Unfit(`at most ${format(max)}`);
-    return parsed < min ? new Unfit(`at least ${format(min)}`) : parsed;
-  });
-}
-
-function list<Out>(item: z.ZodType<Out>, needed: string) {
-  return z.array(item, { error: needed });
-}
-
-function record(needed: string) {
-  return leaf((value): Record<string, unknown> | Unfit => {
-    const plain = typeof value === "object" && value !== null && !Array.isArray(value);
-    return plain ? (value as Record<string, unknown>) : new Unfit(needed);
-  });
-}
-
-const relativePath = leaf((value) => {
-  const fits = typeof value === "string" && value !== "" && value.length <= textCharsMax && !value.includes("\0");
-  return fits ? value : new Unfit("a path, relative to the config");
-});
 
 const cron = leaf((value) => {
   const needed = 'a cron expression such as "0 2 * * *" (minute, hour, day of month, month, day of week)';
@@ -159,35 +87,6 @@ const headerName = leaf((value) => {
   return framing.includes(name) ? new Unfit(`${needed}, none that frames the message`) : name;
 });
 
-const environmentName = text("the name of an environment variable", /^[A-Za-z_][A-Za-z0-9_]*$/, 128);
-
-const listen = leaf((value) => {
-  const needed = 'a loopback address and a port, such as "127.0.0.1:7420" or "[::1]:7420"';
-  const match = typeof value === "string" ? /^(127(?:\.\d{1,3}){3}|\[::1\]):(\d{1,5})$/.exec(value) : null;
-  const host = match?.[1]?.replace(/^\[|\]$/g, "") ?? "";
-  const port = Number(match?.[2]);
-  const octetsFit = host
-    .split(".")
-    .every((octet) => !/^\d+$/.test(octet) || String(Math.min(255, Number(octet))) === octet);
-  if (match === null || !octetsFit || port > 65_535) {
-    return new Unfit(needed, { next: "tokens are for resources on this machine: no other address is listened on" });
-  }
-  return { host, port };
-});
-
-// The URL itself is never shown: it may well be one, with its password.
-const secretSource = leaf((value): { env: string } | { file: string } | Unfit => {
-  const needed = '{ env: "NAME" } or { file: "./path" }';
-  if (typeof value === "string") {
-    const next =
-      "root credentials never stand in the config: put the URL into a variable or a file, and change it if this one was committed";
-    return new Unfit(needed, { found: "the connection URL itself", next });
-  }
-  const either = z.union([z.strictObject({ env: environmentName }), z.strictObject({ file: relativePath })]);
-  const parsed = either.safeParse(value);
-  return parsed.success ? parsed.data : new Unfit(needed, { found: "something else" });
-});
-
 /** Sections are checked one by one, so that one bad value hides no other. */
 export const configShape = object({
   state: relativePath.optional(),
@@ -211,23 +110,16 @@ export const schedulerShape = object({
 export const nameShape = text(nameNeeded, namePattern);
 
 export const issuerKindShape = z.looseObject(
-  { kind: choice(["jwt", "postgres"]) },
-  { error: "a kind, as issuers.jwt({ … }) and issuers.postgres({ … }) return it" },
+  { kind: choice(issuerKindNames) },
+  { error: "a kind, as issuers.jwt({ … }) and its like return it" },
 );
-
-export const jwtShape = object({
-  kind: choice(["jwt"]),
-  audience: text("the resource that takes its tokens, a URL or a name", /^[\x21-\x7e]+$/),
-  listen: listen.optional(),
-});
-
-export const postgresShape = object({ kind: choice(["postgres"]), url: secretSource });
 
 export const jobShape = object({
   entry: relativePath,
   tenant: nameShape.optional(),
   schedule: z.unknown().optional(),
   credential: z.unknown().optional(),
+  identity: z.unknown().optional(),
   network: z.unknown().optional(),
   files: z.unknown().optional(),
   limits: z.unknown().optional(),
@@ -245,16 +137,50 @@ export const credentialShape = object({
     .min(1, { error: "at least one scope: an empty list would permit nothing" })
     .max(64, { error: "at most 64 scopes" }),
   ttl: duration(limitCeilings.wallMs + ttlBeyondWallMs, ttlMsMin),
-  delivery: choice(["sealed", "revealed", "query"]).optional(),
+  delivery: choice(["sealed", "revealed", "query", "command", "exec"]).optional(),
   purpose: text("a few words on why the job needs it", /^(?=.*\S)[^\p{C}]+$/u, 256),
-  place: object({ header: headerName }).optional(),
+  uses: count(1, 1_000_000).optional(),
+  idle: duration(limitCeilings.wallMs, idleMsMin).optional(),
+  onLeak: choice(["revoke", "end"]).optional(),
+  place: z.unknown().optional(),
   hosts: list(text("a host as in network.allow", /^[^\s/@?#\\]+$/, 300), "a list of hosts").optional(),
+  requests: list(networkRule, "a list of rules as in network.allow").optional(),
+  perRequest: count(1, 16).optional(),
   query: object({
-    write: leaf((value) => (typeof value === "boolean" ? value : new Unfit("true or false"))).optional(),
+    write: yesOrNo().optional(),
     rows: count(1, queryRowsCeiling).optional(),
     bytes: size(queryBytesCeiling).optional(),
     time: duration(limitCeilings.wallMs).optional(),
   }).optional(),
+  operation: object({
+    bytes: size(queryBytesCeiling).optional(),
+    time: duration(limitCeilings.wallMs).optional(),
+  }).optional(),
+});
+
+const fieldName = text("a name of 1 to 128 characters, without control characters", /^[^\p{C}]+$/u, 128);
+const jsonPointer = text('a JSON Pointer such as "/auth/token" (RFC 6901)', /^(?:\/(?:[^~/\p{C}]|~[01])+)+$/u, 256);
+// RFC 7617: no colon, since the first one ends the name.
+const userName = text("a user name without a colon", /^[^:\p{C}]+$/u, 128);
+const awsName = (needed: string) => text(needed, /^[a-z0-9-]{1,63}$/, 63);
+
+/** Each place by its one key. */
+export const placeShapes = {
+  header: object({ header: headerName }),
+  query: object({ query: fieldName }),
+  form: object({ form: fieldName }),
+  json: object({ json: jsonPointer }),
+  basic: object({ basic: userName }),
+  aws4: object({
+    aws4: object({ region: awsName('a region such as "eu-central-1"'), service: awsName('a service such as "s3"') }),
+  }),
+  tls: object({ tls: word("client") }),
+} as const;
+
+export const identityShape = object({
+  audiences: list(text("an audience: a URL or a name", /^[\x21-\x7e]+$/, 512), "a list of audiences").min(1, {
+    error: "at least one audience: an empty list would permit nothing",
+  }),
 });
 
 export const networkShape = object({

@@ -23,6 +23,13 @@ export function makeContext(parts: ContextParts): object {
       fetch: async () => ((await call("credential.fetch", {})).value as { value: string }).value,
       query: async (sql: string, params: readonly SqlValue[] = []) =>
         JSON.parse(decodeUtf8((await call("credential.query", { sql, params })).bytes)),
+      command: async (...args: readonly (string | number)[]) =>
+        JSON.parse(decodeUtf8((await call("credential.command", { args: args.map(String) })).bytes)),
+      exec,
+    }),
+    identity: Object.freeze({
+      token: async (audience: string) =>
+        ((await call("identity.token", { audience })).value as { token: string }).token,
     }),
     files: Object.freeze({
       read: async (path: string) => (await call("files.read", { path })).bytes,
@@ -44,6 +51,12 @@ export function makeContext(parts: ContextParts): object {
     signal: parts.signal,
     run: Object.freeze({ id: parts.runId, job: parts.job }),
   });
+}
+
+async function exec(input: string | Uint8Array = ""): Promise<object> {
+  const answer = await call("credential.exec", {}, typeof input === "string" ? encodeUtf8(input) : input);
+  const { exitCode, stdoutBytes } = answer.value as { exitCode: number; stdoutBytes: number };
+  return { exitCode, stdout: answer.bytes.slice(0, stdoutBytes), stderr: answer.bytes.slice(stdoutBytes) };
 }
 
 async function readText(path: string): Promise<string> {

@@ -16,6 +16,8 @@ export interface CheckedTarget {
   readonly path: string;
   /** Header fields in order, lower-case names; Host and the framing headers are not among them. */
   readonly headers: readonly (readonly [string, string])[];
+  /** PEM; shown to the server when it asks for a certificate; null for none. Such a connection serves nothing else. */
+  readonly clientKey: { readonly certificates: string; readonly privateKey: string } | null;
 }
 
 /** A path in the run's own tree or one of its mounts, parsed into names. Minted by core/capabilities/files.ts only. */

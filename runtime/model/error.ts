@@ -44,6 +44,8 @@ export const errorCodes = {
   sandbox_required: "operator",
   secret_missing: "operator",
   state_directory: "operator",
+  key_unavailable: "operator",
+  sealed_invalid: "operator",
   // the job's own
   bundle_failed: "job",
   job_threw: "job",

@@ -31,4 +31,6 @@ export interface Lease {
   attempts: number;
   nextAttemptAt: EpochMs | null;
   lastError: string | null;
+  /** What its issuer needs to end it beside the run's id, sealed by the installation's key (ports/secret-box.ts), Base64. */
+  handle: string | null;
 }

@@ -7,7 +7,15 @@ import type { EpochMs } from "../model/units.ts";
 /** All that is needed to find a credential again, after a crash too. */
 export interface LeaseRef {
   runId: RunId;
+  /** The last one that was noted while it was issued. Absent in what a sweep found: what can be known is the run. */
+  handle?: string;
 }
+
+/**
+ * For issuers whose credentials can't be found by a name: notes what will be needed to end one. Durable when resolved,
+ * and kept encrypted. Noted before the issuer is asked for what it stands for; a second one replaces the first.
+ */
+export type NoteHandle = (handle: string) => Promise<void>;
 
 export interface IssueRequest {
   lease: LeaseRef;
@@ -22,9 +30,19 @@ export interface IssueRequest {
 export interface IssuedCredential {
   /** The secret as the resource takes it: a token; for PostgreSQL the role's password. Never stored, never logged. */
   secret: string;
+  /** Each text that gives it away by itself, where that isn't `secret` as a whole: a key's body, a password in a URL. */
+  parts?: readonly string[];
+  /** Sealed delivery of what is no text in a request. */
+  egress?: EgressKey;
   /** Not later than asked for. */
   expiresAt: EpochMs;
 }
+
+/** Keys that egress uses and the guest never holds. */
+export type EgressKey =
+  /** PEM; the leaf first. */
+  | { kind: "client-certificate"; certificates: string; privateKey: string }
+  | { kind: "aws"; accessKeyId: string; secretAccessKey: string; sessionToken: string };
 
 export interface Proof {
   verdict: "dead" | "alive" | "unknowable";
@@ -47,20 +65,51 @@ export interface QueryRequest {
   timeMs: number;
 }
 
+/** One command of a line protocol, such as Redis's: its name and arguments, never joined to a line. */
+export interface CommandRequest {
+  args: readonly string[];
+  bytesMax: number;
+  timeMs: number;
+}
+
+/** The reply as JSON has it. */
+export interface CommandResult {
+  value: unknown;
+}
+
+export interface ExecRequest {
+  /** Standard input. */
+  input: Uint8Array;
+  /** Of both outputs together. */
+  bytesMax: number;
+  timeMs: number;
+}
+
+export interface ExecResult {
+  exitCode: number;
+  stdout: Uint8Array;
+  stderr: Uint8Array;
+}
+
 export type IssuerFailureCode =
   | "issuer_unavailable" // could not be asked, or no answer in time: the credential may exist
   | "issuer_refused" // it said no
   | "issuer_garbage" // it answered what can't be an answer: the credential may exist
   | "scope_invalid" // the config's scope is not of this issuer's form
   | "query_failed" // the job's SQL is wrong, or not permitted
-  | "query_limit"; // rows, bytes or time
+  | "query_limit" // rows, bytes or time
+  | "operation_failed" // the job's command is wrong, or not permitted
+  | "operation_limit"; // bytes or time
 
 export class IssuerFailure extends Error {
   override readonly name = "IssuerFailure";
   readonly code: IssuerFailureCode;
-  constructor(code: IssuerFailureCode, message: string, cause?: unknown) {
+  /** How long it asked to be left alone (Retry-After), ms; not bounded. */
+  readonly retryAfterMs: number | undefined;
+  constructor(code: IssuerFailureCode, message: string, cause?: unknown, retryAfterMs?: number) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -69,7 +118,8 @@ export interface CredentialIssuer {
   /** Throws IssuerFailure `scope_invalid` for a scope that this issuer can't express. Asked when the config is loaded. */
   checkScope(scope: readonly string[]): void;
   /** Safe to repeat for the same lease: there is one credential, and the last secret is the valid one. */
-  issue(request: IssueRequest, signal: AbortSignal): Promise<IssuedCredential>;
+  /** @param note the broker always gives it; an issuer whose credentials have no names refuses without. */
+  issue(request: IssueRequest, signal: AbortSignal, note?: NoteHandle): Promise<IssuedCredential>;
   /** Unknown at the issuer is success. */
   revoke(lease: LeaseRef, signal: AbortSignal): Promise<void>;
   /** `secret`, when this process still has it, is tried at the resource. */
@@ -78,7 +128,11 @@ export interface CredentialIssuer {
   sweep(signal: AbortSignal): Promise<LeaseRef[]>;
   /** Delivery `query` only: runs one statement with the leased credential, which never leaves this process. */
   query?(lease: LeaseRef, secret: string, request: QueryRequest, signal: AbortSignal): Promise<QueryResult>;
-  /** Ends the sessions that `query` holds for this lease. */
+  /** Delivery `command` only. */
+  command?(lease: LeaseRef, secret: string, request: CommandRequest, signal: AbortSignal): Promise<CommandResult>;
+  /** Delivery `exec` only. */
+  exec?(lease: LeaseRef, secret: string, request: ExecRequest, signal: AbortSignal): Promise<ExecResult>;
+  /** Ends the sessions that operations hold for this lease. */
   endSessions?(lease: LeaseRef): Promise<void>;
   close(): Promise<void>;
 }

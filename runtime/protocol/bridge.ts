@@ -14,6 +14,9 @@
 //   http.abort         call                                          –          no answer
 //   credential.fetch   –                                             –          {value, expiresAt}                     –
 //   credential.query   sql, params                                   –          –                                      {columns, rows} as JSON
+//   credential.command args                                          –          –                                      the reply as JSON
+//   credential.exec    –                                             stdin      {exitCode, stdoutBytes}                stdout, stderr
+//   identity.token     audience                                      –          {token, expiresAt}                     –
 //   log.write          level, text                                   –          no answer                              –
 //   timer.set          timer, delayMs                                –          an answer when it is due (test kit)    –
 //   timer.clear        timer                                         –          no answer (test kit)                   –
@@ -42,6 +45,13 @@ export const sqlCharsMax = 65_536;
 export const logCharsMax = 65_536;
 /** Parameters of one query. */
 export const queryParamsMax = 256;
+
+/** Words of one command, its name included. */
+export const commandArgsMax = 256;
+/** Longest word of a command. */
+export const commandArgCharsMax = 65_536;
+/** Longest audience of an identity token: a URL or a name. */
+export const audienceCharsMax = 512;
 
 /** What is said of an argument that is refused: it goes into the run's record and the audit. */
 const refusalCharsMax = 300;
@@ -78,6 +88,11 @@ const operations = {
     sql: z.string().min(1).max(sqlCharsMax),
     params: z.array(z.union([z.string().max(65_536), z.number(), z.boolean(), z.null()])).max(queryParamsMax),
   }),
+  "credential.command": z.strictObject({
+    args: z.array(z.string().max(commandArgCharsMax)).min(1).max(commandArgsMax),
+  }),
+  "credential.exec": z.strictObject({}),
+  "identity.token": z.strictObject({ audience: z.string().min(1).max(audienceCharsMax) }),
   "log.write": z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]), text: z.string().max(logCharsMax) }),
   "timer.set": z.strictObject({ timer, delayMs: z.number().min(0).max(2_147_483_647) }),
   "timer.clear": z.strictObject({ timer }),

@@ -11,6 +11,7 @@ import {
   type IssueRequest,
   IssuerFailure,
   type LeaseRef,
+  type NoteHandle,
 } from "../ports/credential-issuer.ts";
 
 /** An issuer with all that it takes to hold it to the laws. Made anew for every law. */
@@ -29,6 +30,11 @@ export interface IssuerUnderTest {
   elsewhere(): Promise<CredentialIssuer>;
   /** Takes away what the issuer needs, in such a way that nothing answers any more. */
   takeDown(): Promise<void>;
+  /**
+   * From now on what stands between the issuer and its server behaves so (testkit/faulty-proxy.ts); `well`: no more.
+   * Absent where nothing stands between.
+   */
+  misbehave?(how: Misbehaviour): void;
   close(): Promise<void>;
 }
 
@@ -36,6 +42,17 @@ export interface IssuerLaw {
   name: string;
   hold(under: IssuerUnderTest): Promise<void>;
 }
+
+export type Misbehaviour =
+  | "well"
+  /** Requests arrive, and no answer comes. */
+  | "silent"
+  /** The server does what it was asked, and the connection is cut before its answer comes. */
+  | "cut"
+  /** The answer is a page of HTML, or bytes of no protocol. */
+  | "garbage"
+  /** The server has too much to do, and says for how long (429, Retry-After), where its protocol can. */
+  | "busy";
 
 const lifeMs = 60_000;
 
@@ -141,7 +158,7 @@ export const issuerLaws: readonly IssuerLaw[] = [
       try {
         const { lease } = await issue(under);
         const stranger = newLease();
-        await elsewhere.issue(request(under, stranger), never());
+        await elsewhere.issue(request(under, stranger), never(), noteInto(stranger));
         assert.deepEqual(await sweep(under.issuer), [lease.runId]);
         assert.deepEqual(await sweep(elsewhere), [stranger.runId]);
         await revoke(under, lease);
@@ -160,7 +177,11 @@ export const issuerLaws: readonly IssuerLaw[] = [
         const shown = JSON.stringify(scope);
         assert.throws(() => under.issuer.checkScope(scope), failure("scope_invalid"), `accepted ${shown}`);
         const asked = { ...request(under, newLease()), scope };
-        await assert.rejects(under.issuer.issue(asked, never()), failure("scope_invalid"), `issued ${shown}`);
+        await assert.rejects(
+          under.issuer.issue(asked, never(), noteInto(asked.lease)),
+          failure("scope_invalid"),
+          `issued ${shown}`,
+        );
       }
       assert.deepEqual(await sweep(under.issuer), []);
     },
@@ -169,7 +190,7 @@ export const issuerLaws: readonly IssuerLaw[] = [
     name: "an expiry that has passed is refused, and nothing is left of it",
     async hold(under) {
       const asked = { ...request(under, newLease()), expiresAt: under.nowMs() - 1 };
-      await assert.rejects(under.issuer.issue(asked, never()), failure("issuer_refused"));
+      await assert.rejects(under.issuer.issue(asked, never(), noteInto(asked.lease)), failure("issuer_refused"));
       assert.deepEqual(await sweep(under.issuer), []);
     },
   },
@@ -177,7 +198,10 @@ export const issuerLaws: readonly IssuerLaw[] = [
     name: "a caller that has given up gets a failure that leaves open whether a credential exists",
     async hold(under) {
       const gone = AbortSignal.abort();
-      await assert.rejects(under.issuer.issue(request(under, newLease()), gone), failure("issuer_unavailable"));
+      await assert.rejects(
+        under.issuer.issue(request(under, newLease()), gone, async () => {}),
+        failure("issuer_unavailable"),
+      );
       await assert.rejects(under.issuer.revoke(newLease(), gone), failure("issuer_unavailable"));
     },
   },
@@ -188,7 +212,7 @@ export const issuerLaws: readonly IssuerLaw[] = [
       await under.takeDown();
       // No clock here: an issuer without bounds of its own never gets past these lines.
       const [issuing, revoking, sweeping, proof] = await Promise.allSettled([
-        under.issuer.issue(request(under, newLease()), never()),
+        under.issuer.issue(request(under, newLease()), never(), async () => {}),
         under.issuer.revoke(lease, never()),
         under.issuer.sweep(never()),
         under.issuer.prove(lease, undefined, never()),
@@ -200,12 +224,39 @@ export const issuerLaws: readonly IssuerLaw[] = [
       assert.equal(proof.status === "fulfilled" ? proof.value.verdict : proof.reason, "unknowable");
     },
   },
+  ...(["silent", "cut", "garbage", "busy"] as const).map((how) => ({
+    name: `asked of a server that is ${how}, it fails in bounded time, claims no death, and leaves nothing behind`,
+    async hold(under: IssuerUnderTest) {
+      if (under.misbehave === undefined) return;
+      const { lease: before } = await issue(under);
+      under.misbehave(how);
+      const lease = newLease();
+      const issuing = await issue(under, lease).then(
+        () => "issued",
+        (error: unknown) => error,
+      );
+      const failures: readonly IssuerFailure["code"][] = ["issuer_unavailable", "issuer_garbage", "issuer_refused"];
+      assert.ok(issuing instanceof IssuerFailure && failures.includes(issuing.code), `issuing: ${String(issuing)}`);
+      if (how !== "busy") assert.notEqual(issuing.code, "issuer_refused", "what is not an answer is no refusal");
+      await assert.rejects(under.issuer.revoke(before, never()), (error) => error instanceof IssuerFailure);
+      assert.notEqual((await prove(under, before)).verdict, "dead", "a death that nobody told");
+      under.misbehave("well");
+      // By the run's id and by what was noted before the server was asked.
+      for (const each of [before, lease]) {
+        await revoke(under, each);
+        assert.equal((await prove(under, each)).verdict, "dead");
+      }
+      assert.deepEqual(await sweep(under.issuer), []);
+    },
+  })),
   {
     name: "no failure says the secret",
     async hold(under) {
       const { lease, issued } = await issue(under);
       await under.takeDown();
-      const issuing = under.issuer.issue(request(under, lease), never()).catch((error: unknown) => error);
+      const issuing = under.issuer
+        .issue(request(under, lease), never(), async () => {})
+        .catch((error: unknown) => error);
       const [again, proof] = await Promise.all([issuing, prove(under, lease, issued.secret)]);
       for (const text of [everythingOf(again), proof.how]) {
         assert.ok(!text.includes(issued.secret), "the secret stands in a message");
@@ -234,8 +285,15 @@ function request(under: IssuerUnderTest, lease: LeaseRef): IssueRequest {
 
 async function issue(under: IssuerUnderTest, lease = newLease()) {
   const asked = request(under, lease);
-  const issued: IssuedCredential = await under.issuer.issue(asked, never());
+  const issued: IssuedCredential = await under.issuer.issue(asked, never(), noteInto(lease));
   return { lease, asked, issued };
+}
+
+/** As the broker keeps it: the last one counts. */
+function noteInto(lease: LeaseRef): NoteHandle {
+  return async (handle) => {
+    lease.handle = handle;
+  };
 }
 
 function revoke(under: IssuerUnderTest, lease: LeaseRef): Promise<void> {

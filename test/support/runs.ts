@@ -219,6 +219,7 @@ export function specOf(name: string, job: JobUnderTest, directory: string): JobS
       network: { allow: (job.network ?? []).map(ruleOf), privateAddresses: ["127.0.0.0/8"] },
       files: { mounts: job.mounts ?? {}, quota: { ...defaultFileQuota, ...job.quota } },
       credential: job.credential === true ? standInGrant : null,
+      identity: null,
     },
     limits: { ...defaultLimits, ...job.limits },
   };
@@ -230,6 +231,7 @@ const standInGrant: CredentialGrant = {
   ttlMs: 120_000,
   delivery: "revealed",
   purpose: "a test",
+  ...{ idleMs: null, usesMax: null, onLeak: "revoke" },
 };
 
 function ruleOf(line: string): NetworkRule {

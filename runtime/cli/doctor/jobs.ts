@@ -20,6 +20,7 @@ export function specOf(name: string, job: AttackJob, place: Place): JobSpec {
       network: { allow: (job.allow ?? []).map(ruleOf), privateAddresses: job.privateAddresses ?? [] },
       files: { mounts: job.mounts ?? {}, quota: { ...defaultFileQuota, ...job.quota } },
       credential: job.credential === true ? credentialFor(place) : null,
+      identity: null,
     },
     limits: { ...defaultLimits, wallMs: 20_000, ...job.limits },
   };
@@ -32,8 +33,12 @@ function credentialFor({ recorder }: Place): CredentialGrant {
     ttlMs: 120_000,
     delivery: "sealed",
     purpose: "mayfly doctor tries whether it outlives its run",
-    place: { header: "authorization" },
-    hosts: [`127.0.0.1:${recorder.port}`],
+    ...{ idleMs: null, usesMax: null, onLeak: "revoke" },
+    sealed: {
+      place: { header: "authorization" },
+      hosts: [`127.0.0.1:${recorder.port}`],
+      ...{ requests: null, perRequest: 1 },
+    },
   };
 }
 

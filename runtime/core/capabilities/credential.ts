@@ -1,23 +1,33 @@
 // The one capability for one scoped credential. `fetch` leases it once and answers with the value (revealed) or with a
-// placeholder that egress will replace (sealed); `query` runs SQL over the lease without showing it. After the end of
-// the run there is nothing to fetch.
+// placeholder that egress will replace (sealed); `query`, `command` and `exec` do something with the lease without showing
+// it. After the end of the run there is nothing to fetch.
 
-import type { CredentialGrant, SealedPlace } from "../../model/grant.ts";
+import { escapeLine } from "../../model/error.ts";
+import {
+  type CredentialGrant,
+  type OperationDelivery,
+  operationDeliveries,
+  type SealedGrant,
+} from "../../model/grant.ts";
 import { hex } from "../../model/ids.ts";
 import { formatDuration } from "../../model/units.ts";
-import { IssuerFailure } from "../../ports/credential-issuer.ts";
+import { type EgressKey, IssuerFailure } from "../../ports/credential-issuer.ts";
 import type { Random } from "../../ports/random.ts";
 import type { Arguments } from "../../protocol/bridge.ts";
 import type { LiveLease } from "../leases/broker.ts";
 import { type CallContext, Denied, Failed, type Operation } from "./capability.ts";
 
 /** What egress needs to put a sealed credential in. */
-export interface SealedCredential {
+export interface SealedCredential extends SealedGrant {
   placeholder: string;
-  place: SealedPlace;
-  hosts: readonly string[];
   /** undefined before the first fetch and once the lease has ended. */
   reveal(): string | undefined;
+  /** The same, for places that take no text. */
+  key(): EgressKey | undefined;
+  /** The job has asked for it, and was given it. */
+  wasFetched(): boolean;
+  /** Counts one request. @throws Denied `uses`. */
+  use(): void;
 }
 
 export interface CredentialParts {
@@ -31,46 +41,58 @@ export interface CredentialParts {
 export interface CredentialCapability {
   operations: {
     "credential.fetch": Operation<Arguments<"credential.fetch">, CredentialGrant>;
-    "credential.query": Operation<Arguments<"credential.query">, QueryPlan>;
+    "credential.query": Operation<Arguments<"credential.query">, Plan<"credential.query">>;
+    "credential.command": Operation<Arguments<"credential.command">, Plan<"credential.command">>;
+    "credential.exec": Operation<Arguments<"credential.exec">, Plan<"credential.exec">>;
   };
   /** null unless the grant says sealed. */
   sealed: SealedCredential | null;
 }
 
-interface QueryPlan {
+interface Plan<Name extends "credential.query" | "credential.command" | "credential.exec"> {
   grant: CredentialGrant;
-  args: Arguments<"credential.query">;
+  args: Arguments<Name>;
 }
+
+/** How a job writes what its delivery offers. */
+const callOf: Record<OperationDelivery, string> = {
+  query: "credential.query(sql, params)",
+  command: "credential.command(name, …args)",
+  exec: "credential.exec(input)",
+};
 
 export function makeCredential({ job, grant, random, acquire }: CredentialParts): CredentialCapability {
   let live: LiveLease | undefined;
+  let uses = 0;
   // Looks like no credential of any kind, and can't be guessed: the job proves by it that it was given one.
   const placeholder = `mayfly-sealed-${hex(random.bytes(16))}`;
 
-  function granted(operation: "fetch" | "query"): CredentialGrant {
+  function granted(operation: "fetch" | OperationDelivery): CredentialGrant {
     const target = grant?.issuer ?? "";
     if (grant === null) {
       throw new Denied("grant", `job ${job} has no credential`, target, {
         remedy: `credential: { issuer: …, scope: […], ttl: "5m", purpose: … } in jobs.${job}`,
       });
     }
-    if (operation === "fetch" && grant.delivery === "query") {
-      throw new Denied(
-        "grant",
-        `this credential is delivered as operations: use credential.query(sql, params)`,
-        target,
-        { nearest: `credential.delivery: "query"` },
-      );
+    const { delivery } = grant;
+    const nearest = `credential.delivery: "${delivery}"`;
+    if (operation === "fetch" && isOperation(delivery)) {
+      const use = `this credential is delivered as operations: use ${callOf[delivery]}`;
+      throw new Denied("grant", use, target, { nearest });
     }
-    if (operation === "query" && grant.delivery !== "query") {
-      throw new Denied(
-        "grant",
-        `job ${job}'s credential is not delivered as operations, and queries need a postgres issuer`,
-        target,
-        { nearest: `credential.delivery: "${grant.delivery}"`, remedy: `credential.delivery: "query"` },
-      );
+    if (operation !== "fetch" && operation !== delivery) {
+      const text = `job ${job}'s credential is not delivered by ${callOf[operation]}`;
+      throw new Denied("grant", text, target, { nearest, remedy: `credential.delivery: "${operation}"` });
     }
     return grant;
+  }
+
+  function countUse({ usesMax, issuer }: CredentialGrant): void {
+    if (usesMax !== null && uses >= usesMax) {
+      const text = `the credential was to be used ${usesMax} times`;
+      throw new Denied("uses", text, issuer, { nearest: `credential.uses: ${usesMax}` });
+    }
+    uses += 1;
   }
 
   async function lease(from: CredentialGrant, context: CallContext): Promise<LiveLease> {
@@ -82,11 +104,33 @@ export function makeCredential({ job, grant, random, acquire }: CredentialParts)
     return live;
   }
 
+  /** One operation with the lease, within its bounds. */
+  async function operate<Bounds extends { timeMs: number }, Result>(
+    from: CredentialGrant,
+    bounds: Bounds | undefined,
+    context: CallContext,
+    work: (live: LiveLease, bounds: Bounds) => Promise<Result>,
+  ): Promise<Result> {
+    if (bounds === undefined) throw new Denied("grant", "this credential grants no operations", from.issuer);
+    countUse(from);
+    const leased = await lease(from, context);
+    return work(leased, bounds).catch((error: unknown) => {
+      throw asFailed(error, bounds.timeMs);
+    });
+  }
+
   return {
     sealed:
-      grant?.delivery === "sealed" && grant.place !== undefined
-        ? { placeholder, place: grant.place, hosts: grant.hosts ?? [], reveal: () => live?.secret() }
-        : null,
+      grant?.sealed === undefined
+        ? null
+        : {
+            placeholder,
+            ...grant.sealed,
+            reveal: () => live?.secret(),
+            key: () => live?.egress(),
+            wasFetched: () => live !== undefined,
+            use: () => countUse(grant),
+          },
     operations: {
       "credential.fetch": {
         authorize: () => granted("fetch"),
@@ -100,22 +144,44 @@ export function makeCredential({ job, grant, random, acquire }: CredentialParts)
         authorize: (args) => ({ grant: granted("query"), args }),
         target: (plan) => plan.grant.issuer,
         async act({ grant: from, args }, _body, context) {
-          const bounds = from.query;
-          if (bounds === undefined) throw new Denied("grant", "this credential grants no queries", from.issuer);
-          const { query } = await lease(from, context);
-          const result = await query({ ...args, ...bounds }, context.signal).catch((error: unknown) => {
-            throw asFailed(error, bounds.timeMs);
-          });
+          const result = await operate(from, from.query, context, (leased, bounds) =>
+            leased.query({ ...args, ...bounds }, context.signal),
+          );
           return { body: Buffer.from(JSON.stringify(result)) };
+        },
+      },
+      "credential.command": {
+        authorize: (args) => ({ grant: granted("command"), args }),
+        target: ({ grant: from, args }) => `${from.issuer} ${escapeLine(args.args[0] ?? "", 64)}`,
+        async act({ grant: from, args }, _body, context) {
+          const result = await operate(from, from.operation, context, (leased, bounds) =>
+            leased.command({ ...args, ...bounds }, context.signal),
+          );
+          return { body: Buffer.from(JSON.stringify(result.value)) };
+        },
+      },
+      "credential.exec": {
+        authorize: (args) => ({ grant: granted("exec"), args }),
+        target: (plan) => plan.grant.issuer,
+        async act({ grant: from }, input, context) {
+          const { exitCode, stdout, stderr } = await operate(from, from.operation, context, (leased, bounds) =>
+            leased.exec({ input, ...bounds }, context.signal),
+          );
+          return { value: { exitCode, stdoutBytes: stdout.length }, body: Buffer.concat([stdout, stderr]) };
         },
       },
     },
   };
 }
 
+function isOperation(delivery: CredentialGrant["delivery"]): delivery is OperationDelivery {
+  return (operationDeliveries as readonly string[]).includes(delivery);
+}
+
 function asFailed(error: unknown, timeMs?: number): Failed {
   if (error instanceof IssuerFailure) {
-    const hint = error.code === "query_limit" && timeMs !== undefined ? ` (time limit ${formatDuration(timeMs)})` : "";
+    const isLimit = error.code === "query_limit" || error.code === "operation_limit";
+    const hint = isLimit && timeMs !== undefined ? ` (time limit ${formatDuration(timeMs)})` : "";
     return new Failed(error.code, `${error.message}${hint}`, error);
   }
   return new Failed("issuer_unavailable", "the credential can't be had now", error);

@@ -23,7 +23,7 @@ export const callsAtOnceMax = 1_024;
 /** Denials kept in the run record; all are in the audit. */
 const denialsKeptMax = 100;
 /** Their answers may be as large as a frame. */
-const contentful: readonly Answered[] = ["files.read", "credential.query"];
+const contentful: readonly Answered[] = ["files.read", "credential.query", "credential.command", "credential.exec"];
 /** Content that came with calls which are under way, bytes: above it the executor's pipe is left unread. */
 const heldBytesMax = 1_048_576;
 /** Replies carry this much JSON in their header; what may be larger goes into the body. */

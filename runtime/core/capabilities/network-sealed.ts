@@ -1,38 +1,67 @@
-// The sealed credential at egress. The job holds a placeholder; here, and nowhere else, it becomes the value: in the
-// granted header, for a granted host. Anywhere else the placeholder, or the value should the job have learned it from an
-// answer, stops the request. It reveals nothing in what it throws.
+// The sealed credential at egress. The job holds a placeholder; here, and nowhere else, it becomes the value: at the granted
+// place (network-places.ts), for a granted host and request. Anywhere else the placeholder, or the value should the job
+// have learned it from an answer, stops the request. It reveals nothing in what it throws.
 
 import { classifyAddress } from "../../model/addresses.ts";
-import { portSuffix } from "../../model/allowlist.ts";
-import { quote } from "../../model/error.ts";
+import { matchRule, portSuffix, ruleTextFor } from "../../model/allowlist.ts";
+import type { SealedPlace } from "../../model/grant.ts";
+import type { EgressKey } from "../../ports/credential-issuer.ts";
 import { Denied, Failed, hintOf } from "./capability.ts";
 import type { SealedCredential } from "./credential.ts";
-import type { Asked, AskedBody, HeaderField } from "./network-asked.ts";
+import type { Asked, AskedBody } from "./network-asked.ts";
+import { decoded, findPlaceholder, type Placed, putSecret } from "./network-places.ts";
+
+/** What of a request goes over the wire, and the key that its connection shows. */
+export interface ForTheWire extends Placed {
+  /** Of place `tls`. */
+  key: EgressKey | undefined;
+}
 
 /**
- * The header fields for the wire.
- * @throws Denied `credential_place` when placeholder or value stand where they may not, `ended` when the lease has ended.
+ * Puts the credential in.
+ * @throws Denied `credential_place` when placeholder or value stand where they may not, `ended` when the lease has ended,
+ * `uses` when it was used as often as granted.
  */
-export function placeCredential(
-  sealed: SealedCredential | null,
-  asked: Asked,
-  address: string,
-): readonly HeaderField[] {
-  if (sealed === null) return asked.headers;
+export function placeCredential(sealed: SealedCredential | null, asked: Asked, address: string): ForTheWire {
+  const path = asked.url.pathname + asked.url.search;
+  const body = asked.body?.kind === "inline" ? asked.body.bytes : null;
+  const asIs: ForTheWire = { headers: asked.headers, path, body, key: undefined };
+  if (sealed === null) return asIs;
+  const { place, placeholder } = sealed;
+  const found = findPlaceholder(place, placeholder, asked);
+  if (found.elsewhere !== undefined) {
+    const remedy = found.wanted === undefined ? undefined : `credential.place: ${inWords(found.wanted)}`;
+    throw misplaced(sealed, asked, `it stands in ${found.elsewhere}`, remedy);
+  }
+  // A client certificate stands nowhere in a request: it is shown to the hosts that were granted, once the job has asked.
+  const isForHost = sealed.hosts.includes(hostOf(asked)) && asked.line.scheme === "https";
+  if ("tls" in place ? !isForHost || !sealed.wasFetched() : found.inPlace === 0) return asIs;
   const value = sealed.reveal();
-  const used = refusePlaceholderElsewhere(sealed, asked);
-  if (!used) return asked.headers;
   if (value === undefined) throw new Denied("ended", "the credential has ended with its lease", asked.target);
+  refuseTarget(sealed, asked, address);
+  if (found.inPlace > sealed.perRequest) {
+    const text = `it stands there ${found.inPlace} times, and once is enough`;
+    throw misplaced(sealed, asked, text, `credential.perRequest: ${found.inPlace}`);
+  }
+  sealed.use();
+  if ("tls" in place) return { ...asIs, key: sealed.key() };
+  return { ...putSecret(place, placeholder, value, asked), key: undefined };
+}
+
+/** The request is one that may have the credential. */
+function refuseTarget(sealed: SealedCredential, asked: Asked, address: string): void {
   if (!sealed.hosts.includes(hostOf(asked))) {
     const hosts = [...sealed.hosts, hostOf(asked)];
     throw misplaced(sealed, asked, `it was meant for ${hostOf(asked)}`, `credential.hosts: ${JSON.stringify(hosts)}`);
   }
+  if (sealed.requests !== null && matchRule(sealed.requests, asked.line) === undefined) {
+    const requests = [...sealed.requests.map(({ text }) => text), ruleTextFor(asked.line)];
+    const remedy = `credential.requests: ${JSON.stringify(requests)}`;
+    throw misplaced(sealed, asked, "no rule of credential.requests matches the request", remedy);
+  }
   if (asked.line.scheme === "http" && classifyAddress(address).kind === "public") {
     throw misplaced(sealed, asked, "it would cross the Internet over plain http");
   }
-  return asked.headers.map(([name, text]) =>
-    name === sealed.place.header ? [name, text.replaceAll(sealed.placeholder, () => value)] : [name, text],
-  );
 }
 
 /**
@@ -93,23 +122,17 @@ export async function* guardPieces(
   if (held.length > 0) yield held;
 }
 
-function refusePlaceholderElsewhere(sealed: SealedCredential, asked: Asked): boolean {
-  const { placeholder, place } = sealed;
-  if (holdsText(asked.url, placeholder)) throw misplaced(sealed, asked, "it stands in the URL");
-  if (holdsBytes(asked.body, placeholder)) throw misplaced(sealed, asked, "it stands in the body");
-  const fields = asked.headers.filter(([name, text]) => name.includes(placeholder) || text.includes(placeholder));
-  const other = fields.find(([name]) => name !== place.header)?.[0];
-  if (other !== undefined) {
-    const remedy = other.includes(placeholder) ? undefined : `credential.place: { header: ${quote(other)} }`;
-    throw misplaced(sealed, asked, "it stands in another header field", remedy);
-  }
-  return fields.length > 0;
-}
-
 function misplaced(sealed: SealedCredential, asked: Asked, found: string, remedy?: string): Denied {
-  const nearest = `credential.place: { header: ${quote(sealed.place.header)} }, hosts: ${JSON.stringify(sealed.hosts)}`;
+  const nearest = `credential.place: ${inWords(sealed.place)}, hosts: ${JSON.stringify(sealed.hosts)}`;
   const hint = remedy === undefined ? { nearest } : { nearest, remedy };
   return new Denied("credential_place", `the credential may not go there: ${found}`, asked.target, hint);
+}
+
+/** As an author writes it: `{ header: "authorization" }`. */
+function inWords(place: SealedPlace): string {
+  return JSON.stringify(place)
+    .replace(/"([A-Za-z0-9]+)":/g, " $1: ")
+    .replace(/\}/g, " }");
 }
 
 function hostOf(asked: Asked): string {
@@ -118,14 +141,6 @@ function hostOf(asked: Asked): string {
 
 function holdsText(url: URL, text: string): boolean {
   return url.href.includes(text) || decoded(url.href).includes(text);
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text.replace(/%([0-7][0-9a-f])/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
-  }
 }
 
 /** What is streamed is looked at as it goes, by `guardPieces`. */

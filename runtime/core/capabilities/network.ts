@@ -11,6 +11,7 @@ import type { NetworkGrant } from "../../model/grant.ts";
 import type { Limits } from "../../model/limits.ts";
 import { formatDuration, formatSize } from "../../model/units.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { EgressKey } from "../../ports/credential-issuer.ts";
 import {
   type Exchange,
   ExchangeFailure,
@@ -54,6 +55,8 @@ export interface NetworkParts {
 interface Hop {
   asked: Asked;
   target: CheckedTarget;
+  /** What came with the call, as it goes over the wire. */
+  inline: Uint8Array | null;
 }
 
 /** What `authorize` hands to `act`. */
@@ -108,12 +111,21 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
     requireRequestLeft(asked, context);
     if (matchRule(grant.allow, asked.line) === undefined) throw notAllowed(grant, asked);
     const address = await deadline.within(() => addresses.addressFor(asked, deadline.signal));
-    const headers = placeCredential(sealed, asked, address);
+    const { headers, path, body, key } = placeCredential(sealed, asked, address);
     requireRequestLeft(asked, context); // again: others may have been counted while the name was resolved
     context.usage.requests += 1;
     const { method, scheme, host, port } = asked.line;
-    const path = asked.url.pathname + asked.url.search;
-    return { asked, target: mint<CheckedTarget>({ method, scheme, host, port, address, path, headers }) };
+    const target = mint<CheckedTarget>({
+      method,
+      scheme,
+      host,
+      port,
+      address,
+      path,
+      headers,
+      clientKey: clientKeyOf(key),
+    });
+    return { asked, target, inline: body };
   }
 
   async function act({ hop, redirect, ticket, deadline }: NetworkPlan, context: CallContext): Promise<Answer> {
@@ -178,12 +190,22 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
     }
   }
 
-  function send({ asked, target }: Hop, again: boolean, deadline: Deadline, context: CallContext): Promise<Exchange> {
+  function send(
+    { asked, target, inline }: Hop,
+    again: boolean,
+    deadline: Deadline,
+    context: CallContext,
+  ): Promise<Exchange> {
     const ends = { headerBytesMax: limits.responseHeaderBytes, bodyBytesMax: limits.responseBodyBytes };
     return deadline.within(async () => {
       try {
         const totalMs = deadline.remainingMs();
-        return await client.exchange(target, bodyOf(asked, again, context), { totalMs, ...ends }, deadline.signal);
+        return await client.exchange(
+          target,
+          bodyOf(asked, inline, again, context),
+          { totalMs, ...ends },
+          deadline.signal,
+        );
       } catch (error) {
         if (error instanceof ExchangeFailure && error.code === "net_unreachable")
           addresses.putLast(target.host, target.address);
@@ -192,15 +214,14 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
     });
   }
 
-  function bodyOf(asked: Asked, again: boolean, context: CallContext): RequestBody | null {
-    if (asked.body === null) return null;
-    if (asked.body.kind === "streamed")
+  function bodyOf(asked: Asked, inline: Uint8Array | null, again: boolean, context: CallContext): RequestBody | null {
+    if (asked.body?.kind === "streamed")
       return {
         bytes: asked.body.bytes,
         pieces: counted(guardPieces(sealed, asked, context.upload(again)), asked, context),
       };
-    context.usage.bytesOut += asked.body.bytes.length;
-    return asked.body.bytes;
+    context.usage.bytesOut += inline?.length ?? 0;
+    return inline;
   }
 
   /** A body of unknown length passes its limit while it goes; the piece that would do so doesn't go any more. */
@@ -256,6 +277,10 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
       target: (plan) => plan.hop.asked.target,
     },
   };
+}
+
+function clientKeyOf(key: EgressKey | undefined): CheckedTarget["clientKey"] {
+  return key?.kind === "client-certificate" ? key : null;
 }
 
 function answerOf(asked: Asked, { status, statusText, headers }: Exchange, redirected: boolean): object {

@@ -8,13 +8,20 @@ import type { Lease } from "../../model/lease.ts";
 import type { EpochMs } from "../../model/units.ts";
 import type { Clock } from "../../ports/clock.ts";
 import {
+  type CommandRequest,
+  type CommandResult,
   type CredentialIssuer,
+  type EgressKey,
+  type ExecRequest,
+  type ExecResult,
   type IssuedCredential,
   IssuerFailure,
+  type LeaseRef,
   type Proof,
   type QueryRequest,
   type QueryResult,
 } from "../../ports/credential-issuer.ts";
+import type { SecretBox } from "../../ports/secret-box.ts";
 import type { Store } from "../../ports/store.ts";
 
 /** An issuer has this long for one answer, ms. */
@@ -40,7 +47,13 @@ export interface LiveLease {
   readonly lease: Lease;
   /** undefined once the end has begun. */
   secret(): string | undefined;
+  /** undefined once the end has begun, and for what is a text. */
+  egress(): EgressKey | undefined;
+  /** Every text that gives the credential away; for the leak guard, which needs them after the end too. */
+  readonly parts: readonly string[];
   query(request: QueryRequest, signal: AbortSignal): Promise<QueryResult>;
+  command(request: CommandRequest, signal: AbortSignal): Promise<CommandResult>;
+  exec(request: ExecRequest, signal: AbortSignal): Promise<ExecResult>;
 }
 
 export interface Broker {
@@ -55,6 +68,8 @@ export interface Broker {
 export interface BrokerParts {
   store: Store;
   clock: Clock;
+  /** For the handles of leases. */
+  box: SecretBox;
   /** By name in the config. Rejects with IssuerFailure when it can't be had. */
   issuer: (name: string) => Promise<CredentialIssuer>;
 }
@@ -68,7 +83,7 @@ interface Held {
   asking: boolean;
 }
 
-export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
+export function makeBroker({ store, clock, box, issuer }: BrokerParts): Broker {
   const held = new Map<RunId, Held>();
 
   async function issue(request: LeaseRequest, hold: Held): Promise<LiveLease> {
@@ -91,6 +106,7 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
       attempts: 0,
       nextAttemptAt: null,
       lastError: null,
+      handle: null,
     };
     const at = await issuer(grant.issuer); // before the intent: without an issuer there is nothing to intend
     await store.commit([{ put: "lease", lease: intended }, { audit: event("lease.intended", intended) }]);
@@ -103,7 +119,12 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
       purpose: grant.purpose,
       expiresAt: intended.expiresAt,
     };
-    const credential = await askFor((signal) => at.issue(asked, signal), runId, hold);
+    let { handle } = intended;
+    const note = async (text: string) => {
+      handle = await sealHandle(runId, text);
+      await store.commit([{ put: "lease", lease: { ...intended, handle } }]);
+    };
+    const credential = await askFor((signal) => at.issue(asked, signal, note), runId, hold);
     if (typeof credential?.secret !== "string" || credential.secret === "" || !Number.isFinite(credential.expiresAt)) {
       throw new IssuerFailure("issuer_garbage", "the issuer's answer is no credential");
     }
@@ -111,20 +132,47 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
     if (credential.expiresAt > intended.expiresAt) {
       throw new IssuerFailure("issuer_garbage", "the issuer gave a longer life than it was asked for");
     }
-    const lease: Lease = { ...intended, state: "issued", issuedAt: clock.nowMs(), expiresAt: credential.expiresAt };
+    const issuedAt = clock.nowMs();
+    const lease: Lease = { ...intended, state: "issued", issuedAt, expiresAt: credential.expiresAt, handle };
     if (hold.ended) throw new IssuerFailure("issuer_unavailable", "the run ended while its credential was issued");
     // Should this fail, `acquire` ends the lease by its name: no credential without a record.
     await store.commit([{ put: "lease", lease }, { audit: event("lease.issued", lease) }]);
+    const ref = await refOf(lease);
+    const secretNow = () => (hold.ended ? undefined : hold.secret);
+    const operate = <Request, Result>(
+      operation:
+        | ((ref: LeaseRef, secret: string, request: Request, signal: AbortSignal) => Promise<Result>)
+        | undefined,
+    ) => {
+      return async (request: Request, signal: AbortSignal): Promise<Result> => {
+        const secret = secretNow();
+        if (secret === undefined || operation === undefined)
+          throw new IssuerFailure("issuer_refused", "the lease has ended");
+        return operation.call(at, ref, secret, request, signal);
+      };
+    };
     return {
       lease,
-      secret: () => (hold.ended ? undefined : hold.secret),
-      query: async (query, signal) => {
-        const secret = hold.ended ? undefined : hold.secret;
-        if (secret === undefined || at.query === undefined)
-          throw new IssuerFailure("issuer_refused", "the lease has ended");
-        return at.query({ runId }, secret, query, signal);
-      },
+      secret: secretNow,
+      egress: () => (hold.ended ? undefined : credential.egress),
+      parts: credential.parts ?? [credential.secret],
+      query: operate(at.query),
+      command: operate(at.command),
+      exec: operate(at.exec),
     };
+  }
+
+  const purposeOf = (runId: RunId) => `handle of ${runId}`;
+
+  async function sealHandle(runId: RunId, handle: string): Promise<string> {
+    const sealed = await box.seal(purposeOf(runId), new TextEncoder().encode(handle));
+    return Buffer.from(sealed).toString("base64");
+  }
+
+  async function refOf({ runId, handle }: Pick<Lease, "runId" | "handle">): Promise<LeaseRef> {
+    if (handle === null) return { runId };
+    const opened = await box.open(purposeOf(runId), Buffer.from(handle, "base64"));
+    return { runId, handle: new TextDecoder().decode(opened) };
   }
 
   // An answer that comes after we gave up waiting may stand for a live credential, and for one that the end, over by
@@ -204,10 +252,10 @@ export function makeBroker({ store, clock, issuer }: BrokerParts): Broker {
       .catch(() => undefined);
     let proof: Proof;
     try {
-      const at = await issuer(lease.issuer);
+      const [at, ref] = await Promise.all([issuer(lease.issuer), refOf(lease)]);
       proof = await withTimeout(clock, async (signal) => {
-        await at.revoke({ runId: lease.runId }, signal);
-        return at.prove({ runId: lease.runId }, secret, signal);
+        await at.revoke(ref, signal);
+        return at.prove(ref, secret, signal);
       });
     } catch (error) {
       proof = { verdict: "unknowable", how: messageOf(error) };

@@ -243,6 +243,7 @@ export function makeReaper(parts: ReaperParts): Reaper {
       proof: null,
       attempts: 0,
       lastError: null,
+      handle: null,
     };
   }
 

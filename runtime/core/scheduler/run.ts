@@ -19,6 +19,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { ExecutorPool, ExecutorProcess } from "../../ports/executor-process.ts";
 import type { FileTree, FileTrees } from "../../ports/file-tree.ts";
 import type { OpenHttpClient } from "../../ports/http-client.ts";
+import type { IdentityIssuer } from "../../ports/identity.ts";
 import type { Random } from "../../ports/random.ts";
 import type { Resolver } from "../../ports/resolver.ts";
 import type { RunArchive } from "../../ports/run-archive.ts";
@@ -28,6 +29,7 @@ import { verifiedDigest } from "../bundle/digest.ts";
 import { makeCredential } from "../capabilities/credential.ts";
 import { makeFiles } from "../capabilities/files.ts";
 import { type Gate, type HostTimers, makeGate } from "../capabilities/gate.ts";
+import { makeIdentity } from "../capabilities/identity.ts";
 import { makeLog } from "../capabilities/log.ts";
 import { makeNetwork } from "../capabilities/network.ts";
 import type { Broker } from "../leases/broker.ts";
@@ -57,6 +59,7 @@ export interface RunParts {
   trees: FileTrees;
   openHttpClient: OpenHttpClient;
   resolver: Resolver;
+  identity: () => Promise<IdentityIssuer>;
   archive: RunArchive;
   /** This process, as registered in the store. */
   owner: string;
@@ -236,6 +239,12 @@ function wire(order: RunOrder, parts: RunParts, { executor, tree }: Held, usage:
     limits: spec.limits,
     clock: parts.clock,
   });
+  const identity = makeIdentity({
+    run: { runId: id, job: spec.name, tenant: spec.tenant },
+    grant: spec.grants.identity,
+    deadlineAt: launchedAt + spec.limits.wallMs,
+    issuer: parts.identity,
+  });
   const files = makeFiles({ grant: spec.grants.files, tree });
   const log = makeLog({
     logBytes: spec.limits.logBytes,
@@ -258,6 +267,7 @@ function wire(order: RunOrder, parts: RunParts, { executor, tree }: Held, usage:
       "files.remove": files.remove,
       "http.request": network.request,
       ...credential.operations,
+      "identity.token": identity,
     },
     log,
     timers: parts.guestTime?.timers ?? null,

@@ -22,6 +22,7 @@ import { systemRandom } from "../../../runtime/adapters/system/random.ts";
 import { makeSeals, verifyChain } from "../../../runtime/core/audit/chain.ts";
 import { makeBroker } from "../../../runtime/core/leases/broker.ts";
 import { MayflyError } from "../../../runtime/model/error.ts";
+import { openBox } from "../../../runtime/testkit/open-box.ts";
 import { handClock, newRunId, requestFor, rowOf, scriptedIssuer } from "../../core/leases/world.ts";
 import { smallDisk } from "../../support/small-disk.ts";
 
@@ -226,7 +227,7 @@ t.test(
     const store = openSqliteStore({ path, clock, random: systemRandom, seals });
     t.teardown(() => store.close().catch(() => undefined));
     const issuer = scriptedIssuer();
-    const broker = makeBroker({ store, clock, issuer: async () => issuer });
+    const broker = makeBroker({ store, clock, box: openBox, issuer: async () => issuer });
     const running = newRunId();
     await broker.acquire(requestFor(running, clock));
 

@@ -32,7 +32,7 @@ function leaseOf(runId: RunId, state: Lease["state"]): Lease {
   return {
     ...{ id: leaseIdOf(runId), runId, job: "sync", issuer: "partner", state, scope: ["a"], purpose: "p" },
     ...{ delivery: "sealed", intendedAt: 1, issuedAt: 2, expiresAt: 3, revokedAt: null, proof: null },
-    ...{ attempts: 0, nextAttemptAt: null, lastError: null },
+    ...{ attempts: 0, nextAttemptAt: null, lastError: null, handle: null },
   } as Lease;
 }
 

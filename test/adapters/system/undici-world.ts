@@ -66,6 +66,7 @@ export function targetAt(port: number, more: Partial<Omit<CheckedTarget, symbol>
     address: "127.0.0.1",
     path: "/v1/a?b=c",
     headers: [],
+    clientKey: null,
     ...more,
   });
 }

@@ -17,9 +17,13 @@ const secret = "the-secret-itself";
 
 function grantOf(delivery: Delivery): CredentialGrant {
   const base = { issuer: "partner", scope: ["a"], ttlMs: 60_000, delivery, purpose: "test" };
-  if (delivery === "sealed") return { ...base, place: { header: "authorization" }, hosts: ["a.example"] };
-  if (delivery === "query") return { ...base, query: { write: false, rowsMax: 10, bytesMax: 100, timeMs: 2_000 } };
-  return base;
+  const grant: CredentialGrant = { ...base, idleMs: null, usesMax: null, onLeak: "revoke" };
+  if (delivery === "sealed") {
+    const sealed = { place: { header: "authorization" }, hosts: ["a.example"], requests: null, perRequest: 1 };
+    return { ...grant, sealed };
+  }
+  if (delivery === "query") return { ...grant, query: { write: false, rowsMax: 10, bytesMax: 100, timeMs: 2_000 } };
+  return grant;
 }
 
 function open(
@@ -47,11 +51,16 @@ function open(
     attempts: 0,
     nextAttemptAt: null,
     lastError: null,
+    handle: null,
   } satisfies LiveLease["lease"];
   const live: LiveLease = {
     lease,
     secret: () => (ended ? undefined : secret),
+    egress: () => undefined,
+    parts: [secret],
     query: async (query) => answer(query) as never,
+    command: async (command) => answer(command as never) as never,
+    exec: async (exec) => answer(exec as never) as never,
   };
   const capability = makeCredential({
     job: "job",
@@ -115,7 +124,7 @@ t.test("sealed: a placeholder that says nothing; egress alone can tell what it s
 });
 
 t.test("sealed without a place is not sealed: there is no header to put it in", async (t) => {
-  const { place: _, ...without } = grantOf("sealed");
+  const { sealed: _, ...without } = grantOf("sealed");
   t.equal(open(without).capability.sealed, null);
 });
 

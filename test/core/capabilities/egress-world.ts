@@ -156,7 +156,11 @@ export function makeSealed(value: string, hosts: string[], header = "authorizati
     placeholder: "mayfly-sealed-00ff",
     place: { header },
     hosts,
+    ...{ requests: null, perRequest: 1 },
     reveal: () => state.value,
+    key: () => undefined,
+    wasFetched: () => state.value !== undefined,
+    use: () => {},
   };
   return { sealed, state };
 }

@@ -70,6 +70,7 @@ async function leave({ store, issuer, clock }: World, state: LeaseState, changes
     attempts: 0,
     nextAttemptAt: null,
     lastError: null,
+    handle: null,
   };
   if (state !== "revoked") issuer.live.set(id, "secret");
   await store.commit([

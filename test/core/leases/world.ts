@@ -19,6 +19,7 @@ import type {
   Proof,
 } from "../../../runtime/ports/credential-issuer.ts";
 import type { Change, Owner, RunRow } from "../../../runtime/ports/store.ts";
+import { openBox } from "../../../runtime/testkit/open-box.ts";
 
 export interface HandClock extends Clock {
   /** Moves time on and lets everything happen that comes of it. */
@@ -156,7 +157,7 @@ export function makeWorld(): World {
     seals,
     store,
     issuer,
-    broker: makeBroker({ store, clock, issuer: async () => issuer }),
+    broker: makeBroker({ store, clock, box: openBox, issuer: async () => issuer }),
     failCommits(when) {
       fails = when;
     },
@@ -178,6 +179,7 @@ export const grant: CredentialGrant = {
   ttlMs: 120_000,
   delivery: "revealed",
   purpose: "nightly sync",
+  ...{ idleMs: null, usesMax: null, onLeak: "revoke" },
 };
 
 export function requestFor(runId: RunId, clock: Clock) {

@@ -13,6 +13,7 @@ const spec: JobSpec = {
     network: { allow: [], privateAddresses: [] },
     files: { mounts: {}, quota: defaultFileQuota },
     credential: null,
+    identity: null,
   },
   limits: defaultLimits,
 };

@@ -1,0 +1,99 @@
+// The issuers of an installation: each kind with what it needs, a few lines each. Opened when first needed: a job without a
+// credential needs none of them, and one that can't be had stops no other.
+import { makeJwtIssuer } from "../adapters/issuers/jwt.ts";
+import { makePostgresIssuer } from "../adapters/issuers/postgres.ts";
+import type { SqliteStore } from "../adapters/stores/sqlite.ts";
+import { systemClock } from "../adapters/system/clock.ts";
+import { systemRandom } from "../adapters/system/random.ts";
+import { readSecret } from "../adapters/system/secret-source.ts";
+import type { StateDirectory } from "../adapters/system/state-directory.ts";
+import type { Config, IssuerConfig } from "../config.ts";
+import { MayflyError, messageOf } from "../model/error.ts";
+import type { JobSpec } from "../model/job.ts";
+import { type CredentialIssuer, IssuerFailure } from "../ports/credential-issuer.ts";
+import type { KeyStore } from "../ports/key-store.ts";
+import { remember } from "./remember.ts";
+
+export interface IssuersParts {
+  config: Config;
+  env: Readonly<Record<string, string | undefined>>;
+  store: SqliteStore;
+  state: StateDirectory;
+  /** Signing keys and authorities, encrypted at rest. */
+  keys: KeyStore;
+  /** Test kit: in the place of every issuer of the config. */
+  instead: ((name: string) => Promise<CredentialIssuer>) | undefined;
+}
+
+export interface Issuers {
+  /** Rejects with IssuerFailure or MayflyError when it can't be had. */
+  get(name: string): Promise<CredentialIssuer>;
+  close(): Promise<void>;
+}
+
+type Makers = {
+  [Kind in IssuerConfig["kind"]]: (
+    config: Extract<IssuerConfig, { kind: Kind }>,
+    parts: IssuersParts,
+  ) => CredentialIssuer | Promise<CredentialIssuer>;
+};
+
+const makers: Makers = {
+  jwt: ({ name, audience, listen }, { store, state }) =>
+    makeJwtIssuer({
+      ...shared(name, store),
+      ...{ audience, listen, registry: store.tokens },
+      keysFile: state.keysFile(`jwt-${listen.port}.json`),
+    }),
+  postgres: ({ name, url }, { store, env }) =>
+    makePostgresIssuer({ ...shared(name, store), adminUrl: readSecret(url, env, name) }),
+};
+
+function shared(name: string, { installation }: SqliteStore) {
+  return { name, installation, clock: systemClock, random: systemRandom };
+}
+
+export function makeIssuers(parts: IssuersParts): Issuers {
+  const { config } = parts;
+  const opened = new Set<Promise<CredentialIssuer>>();
+  const open = remember((name: string) => name, openIssuer);
+
+  async function openIssuer(name: string): Promise<CredentialIssuer> {
+    if (parts.instead !== undefined) return parts.instead(name);
+    const issuer = config.issuers[name];
+    if (issuer === undefined)
+      throw new IssuerFailure("issuer_unavailable", `there is no issuer ${name} in the config any more`);
+    const make = makers[issuer.kind] as (config: IssuerConfig, parts: IssuersParts) => Promise<CredentialIssuer>;
+    const made = await make(issuer, parts);
+    for (const job of Object.values(config.jobs)) checkScope(made, name, job);
+    return made;
+  }
+
+  return {
+    get(name) {
+      const issuer = open(name);
+      opened.add(issuer);
+      return issuer;
+    },
+    async close() {
+      const settled = await Promise.allSettled(opened);
+      await Promise.all(settled.map((issuer) => (issuer.status === "fulfilled" ? issuer.value.close() : undefined)));
+    },
+  };
+}
+
+// Only the issuer knows what its scopes look like; the mistake is the config's all the same.
+function checkScope(issuer: CredentialIssuer, name: string, { name: job, grants: { credential } }: JobSpec): void {
+  if (credential?.issuer !== name) return;
+  try {
+    issuer.checkScope(credential.scope);
+  } catch (cause) {
+    throw new MayflyError({
+      code: "config_invalid",
+      message: `jobs.${job}.credential.scope is not of the form that issuer ${name} (${issuer.kind}) takes`,
+      found: JSON.stringify(credential.scope),
+      needed: messageOf(cause),
+      cause,
+    });
+  }
+}
