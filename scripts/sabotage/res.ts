@@ -21,6 +21,15 @@ export const resSabotages: readonly Sabotage[] = [
     caughtBy: ["test/adapters/system/executor-pool.test.ts"],
   },
   {
+    id: "res-priority",
+    defence: "executors give way to the supervisor",
+    threats: ["RES-10", "RES-23"],
+    file: "runtime/adapters/system/sandboxed-process.ts",
+    find: "    giveWay(inner);\n",
+    replace: "",
+    caughtBy: ["test/adapters/system/executor-pool.test.ts"],
+  },
+  {
     id: "res-memory-watched",
     defence: "the resident set is watched",
     threats: ["RES-05", "RES-06"],

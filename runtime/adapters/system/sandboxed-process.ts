@@ -15,6 +15,7 @@ import type {
 } from "../../ports/executor-process.ts";
 import { encodeFrame, type Frame, FrameDecoder, FrameError } from "../../protocol/frame.ts";
 import type { Cgroup } from "./cgroup.ts";
+import { giveWay } from "./priority.ts";
 import { firstChild, isRunning, readStat } from "./proc.ts";
 import { infoFd, type Sandbox, seccompFd } from "./sandbox.ts";
 
@@ -233,6 +234,7 @@ class SandboxedProcess implements ExecutorProcess {
     if (inner === undefined || stat === undefined) throw new Error("its process can't be found");
     this.#pid = inner;
     this.#startTicks = stat.startTicks;
+    giveWay(inner);
   }
 
   send(frame: Frame): void {

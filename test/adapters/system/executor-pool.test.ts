@@ -103,6 +103,25 @@ t.test("two runs that would share an executor", (t) =>
   }),
 );
 
+t.test("executors that keep every processor busy: the supervisor goes before them  (RES-10, RES-23)", (t) =>
+  withPool(t, {}, async (pool) => {
+    const executor = await pool.take(wanted);
+    const niceOf = (pid: number | "self") => {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16]);
+    };
+    t.ok(niceOf(executor.pid) > niceOf("self"), "its own value");
+    const group = `/proc/${executor.pid}/autogroup`;
+    if (
+      existsSync(group) &&
+      process.getuid?.() === 0 &&
+      executor.layers.some(({ name, armed }) => name === "pid-namespace" && armed)
+    )
+      t.match(readFileSync(group, "utf8"), /nice [1-9]/, "and its group's, where sessions are grouped");
+    await executor.kill(5_000);
+  }),
+);
+
 t.test("an executor that died while it waited on the shelf: nobody gets it", (t) =>
   withPool(t, {}, async (pool) => {
     pool.keepWarm(wanted, 1);
