@@ -1,5 +1,5 @@
 // The only file that constructs and wires: reads as a parts list. Decisions stand in core/, effects in adapters/.
-import { openSqliteStore, type SqliteStore } from "./adapters/stores/sqlite.ts";
+import type { SqliteStore } from "./adapters/stores/sqlite.ts";
 import { findCgroups } from "./adapters/system/cgroup.ts";
 import { systemClock } from "./adapters/system/clock.ts";
 import { cronTicker } from "./adapters/system/cron-ticker.ts";
@@ -12,23 +12,21 @@ import { killOrphans } from "./adapters/system/orphans.ts";
 import { isAlive, killLeftBehind, thisProcess } from "./adapters/system/process-identity.ts";
 import { systemRandom } from "./adapters/system/random.ts";
 import { makeResolver } from "./adapters/system/resolver.ts";
-import { makeRunArchive } from "./adapters/system/run-archive.ts";
-import { openStateDirectory, type StateDirectory } from "./adapters/system/state-directory.ts";
+import type { StateDirectory } from "./adapters/system/state-directory.ts";
 import { makeUndiciClients } from "./adapters/system/undici-client.ts";
 import { requireVersions } from "./adapters/system/versions.ts";
 import { hasIdentities, openIdentity } from "./compose/identity.ts";
 import { makeIssuers } from "./compose/issuers.ts";
-import { openKeys } from "./compose/keys.ts";
+import { type Ledger, openLedgerWith } from "./compose/ledger.ts";
 import { remember } from "./compose/remember.ts";
 import type { Config } from "./config.ts";
-import { makeSeals, type Seals } from "./core/audit/chain.ts";
+import type { Seals } from "./core/audit/chain.ts";
 import { makeBroker } from "./core/leases/broker.ts";
 import { makeReaper, type Reaper } from "./core/leases/reaper.ts";
 import { makeScheduler, type Scheduler } from "./core/scheduler/loop.ts";
 import { executorClassOf, type RunParts } from "./core/scheduler/run.ts";
 import { describeError, MayflyError } from "./model/error.ts";
 import type { JobSpec } from "./model/job.ts";
-import { fileQuotaCeiling } from "./model/limits.ts";
 import type { RunEvent } from "./model/run-event.ts";
 import { isoTime } from "./model/units.ts";
 import type { Bundle } from "./ports/bundler.ts";
@@ -88,23 +86,9 @@ export interface Runtime {
   close(): Promise<void>;
 }
 
-/** Opens the ledger alone: for commands that only read. */
-export function openLedger(config: Config): {
-  store: SqliteStore;
-  state: StateDirectory;
-  seals: Seals;
-  archive: RunArchive;
-} {
-  const state = openStateDirectory(config.stateDirectory);
-  const seals = makeSeals(state.key("audit.key", 32));
-  const store = openSqliteStore({ path: state.ledger, clock: systemClock, random: systemRandom, seals });
-  try {
-    state.requireInstallation(store.installation);
-  } catch (error) {
-    void store.close();
-    throw error;
-  }
-  return { store, state, seals, archive: makeRunArchive(state.path, fileQuotaCeiling.bytes) };
+/** Opens the ledger alone: for commands that only read. @throws MayflyError */
+export function openLedger(config: Config, env: RuntimeOptions["env"] = process.env): Ledger {
+  return openLedgerWith(config, env);
 }
 
 /** Everything that runs jobs. Rejects with MayflyError; nothing is then left open. */
@@ -113,14 +97,15 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { config, world = {}, env = process.env } = options;
   const ignored = ignoredEnvironment(env);
   if (ignored !== undefined) options.onWarning(ignored);
-  const { store, state, seals, archive } = openLedger(config);
+  const ledger = openLedger(config, env);
+  const { store, state, keys, archive } = ledger;
   const owner = thisProcess(options.role, systemClock, systemRandom);
   try {
+    const seals = await ledger.audited();
     const isFirst = await store.register(owner, isAlive);
     if (!isFirst) throw alreadyStarted(store.owners().find((other) => other.role === "start" && isAlive(other)));
     const pool = world.pool ?? (await openPool({ ...options, env }, store.installation, state, owner.id));
     const jobs = new Map(Object.entries(config.jobs).filter(([name]) => options.jobs?.includes(name) ?? true));
-    const keys = openKeys(state);
     const identity = openIdentity(config, store, keys);
     const { signing } = keys;
     const issuers = makeIssuers({
@@ -200,14 +185,13 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
           identity.close(),
           bundler.close(),
         ]);
-        await keys.close();
         await store.unregister(owner.id);
-        await store.close();
+        await ledger.close();
       },
     };
   } catch (error) {
     await store.unregister(owner.id).catch(() => undefined);
-    await store.close();
+    await ledger.close();
     throw error;
   }
 }

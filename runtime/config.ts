@@ -5,7 +5,8 @@
 //   config/author.ts     the words and their units        config/shape.ts       what each value may be
 //   config/job.ts        one job becomes a JobSpec        config/relations.ts   what must fit together
 //   config/issuers/      a kind of issuer each           config/values.ts      values of any section
-//   config/identity.ts   who we are towards others        config/problems.ts    what is wrong, in words
+//   config/identity.ts   who we are towards others        config/keys.ts       where the key of all keys is
+//   config/problems.ts   what is wrong, in words
 import { isAbsolute, resolve } from "node:path";
 import type { SandboxConfig } from "./config/author.ts";
 import { type IdentityConfig, parseIdentity, relateAudiences } from "./config/identity.ts";
@@ -16,6 +17,7 @@ import {
   issuerKinds,
 } from "./config/issuers/all.ts";
 import { parseJob } from "./config/job.ts";
+import { type KeysConfig, parseKeys } from "./config/keys.ts";
 import { ConfigInvalid, check, type Problem } from "./config/problems.ts";
 import type { Surroundings } from "./config/relations.ts";
 import * as shape from "./config/shape.ts";
@@ -24,6 +26,7 @@ import type { JobSpec } from "./model/job.ts";
 
 export type * from "./config/author.ts";
 export type { IssuerConfig } from "./config/issuers/all.ts";
+export { type KeysConfig, keys } from "./config/keys.ts";
 export { ConfigInvalid, type Problem } from "./config/problems.ts";
 
 /** The config, complete: all that the rest of the program sees of it. */
@@ -37,6 +40,7 @@ export interface Config {
   executor: { osSandbox: "required" | "preferred" | null; warm: number };
   scheduler: { concurrency: number; queueMax: number; drainMs: number };
   identity: IdentityConfig;
+  keys: KeysConfig;
   /** No prototype: a name that isn't there is undefined, `constructor` too. */
   issuers: Record<string, IssuerConfig>;
   /** No prototype. */
@@ -74,6 +78,7 @@ export function parseConfig(value: unknown, file: { directory: string; path: str
   const scheduler = check(shape.schedulerShape, config.scheduler ?? {}, ["scheduler"], problems)?.value;
   const stateDirectory = resolve(file.directory, config.state ?? ".mayfly");
   const identity = parseIdentity(config.identity, problems);
+  const keys = parseKeys(config.keys, file.directory, problems);
   const parsedIssuers = parseIssuers(config.issuers ?? {}, file.directory, problems);
   const jobs = parseJobs(
     config.jobs ?? {},
@@ -93,6 +98,7 @@ export function parseConfig(value: unknown, file: { directory: string; path: str
       drainMs: scheduler?.drain ?? 30_000,
     },
     identity,
+    keys,
     issuers: parsedIssuers,
     jobs,
   };
@@ -103,6 +109,7 @@ interface Sections {
   executor?: unknown;
   scheduler?: unknown;
   identity?: unknown;
+  keys?: unknown;
   issuers?: Record<string, unknown> | undefined;
   jobs?: Record<string, unknown>;
 }
@@ -110,11 +117,9 @@ interface Sections {
 // A config whose own keys are wrong (the problem is noted by now) still has sections to look at.
 function sectionsOf(value: unknown): Sections {
   if (typeof value !== "object" || value === null) return {};
-  const { executor, scheduler, identity, issuers: named, jobs } = value as Sections;
+  const { executor, scheduler, identity, keys, issuers: named, jobs } = value as Sections;
   return {
-    executor,
-    scheduler,
-    identity,
+    ...{ executor, scheduler, identity, keys },
     ...(isRecord(named) ? { issuers: named } : {}),
     ...(isRecord(jobs) ? { jobs } : {}),
   };

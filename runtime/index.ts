@@ -8,6 +8,7 @@ export type {
   AuthorIssuer,
   AuthorJob,
   AuthorJwtIssuer,
+  AuthorKeys,
   AuthorLimits,
   AuthorNetwork,
   AuthorPostgresIssuer,
@@ -22,6 +23,7 @@ export {
   type IssuerConfig,
   issuers,
   type JwtIssuerConfig,
+  keys,
   type PostgresIssuerConfig,
   parseConfig,
 } from "./config.ts";

@@ -49,7 +49,7 @@ function heading(text: string): void {
 async function runJob(runtime: Runtime, job: string): Promise<RunRecord> {
   const { done } = await runtime.scheduler.submit({ job, input: "null", trigger: { kind: "run" } });
   const record = await done;
-  summarize(record, runtime.archive.outputDirectory(record.id));
+  summarize(record);
   return record;
 }
 

@@ -86,6 +86,11 @@ const modules: readonly { module: RegExp; places: readonly RegExp[]; instead: st
     instead: "use the port that its adapter serves",
   },
   {
+    module: /^pkcs11js$/,
+    places: [/^runtime\/adapters\/keys\/pkcs11-token\.ts$/, /^runtime\/testkit\//, outside],
+    instead: "use ports/key-provider.ts",
+  },
+  {
     module: /^node-cron$/,
     places: [adapters, /^runtime\/config\/shape\.ts$/, outside],
     instead: "take the ticker as an argument",
@@ -236,6 +241,7 @@ const planted: [path: string, text: string, message: RegExp][] = [
   ["runtime/executor/main.ts", 'import ivm from "isolated-vm";', /isolate\.ts/],
   ["runtime/adapters/system/x.ts", 'import pg from "pg";', /ports\/store/],
   ["runtime/cli/main.ts", 'import { DatabaseSync } from "node:sqlite";', /ports\/store/],
+  ["runtime/adapters/keys/x.ts", 'const js = await import("pkcs11js");', /key-provider/],
   ["runtime/core/bundle/x.ts", 'import * as esbuild from "esbuild";', /port/],
   ["runtime/core/scheduler/x.ts", 'import cron from "node-cron";', /ticker/],
   ["runtime/adapters/system/x.ts", 'import vm from "node:vm";', /evaluated/],

@@ -54,6 +54,8 @@ command("runs", "list runs, newest first")
 command("run-show", "show one run: record, denials, logs, outputs")
   .argument("<id>")
   .option("--json", "the run record as JSON")
+  .option("--output <path>", "the content of one output, on stdout")
+  .option("--save <directory>", "write all outputs into a new directory")
   .action(async (id, options) => (await import("./commands/runs.ts")).runShow(id, options));
 
 command("leases", "list leases, newest first")
@@ -75,6 +77,22 @@ audit
   .option("--from <seq>", "first entry", "1")
   .option("--json", "one JSON object a line")
   .action(async (options) => (await import("./commands/audit.ts")).list(options));
+
+const keys = command("keys", "the keys of this installation: ids, ages, and what each wraps")
+  .option("--json", "as JSON")
+  .action(async (options) => (await import("./commands/keys.ts")).list(options));
+const keysCommand = (name: string, description: string) =>
+  keys.command(name).description(description).option("--config <path>", "the config file");
+keysCommand("list", "the same")
+  .option("--json", "as JSON")
+  .action(async (options) => (await import("./commands/keys.ts")).list(options));
+keysCommand("rotate", "new wrapping, data and signing keys; what was sealed before still opens")
+  .option("--json", "as JSON")
+  .action(async (options) => (await import("./commands/keys.ts")).rotate(options));
+keysCommand("import", "seal a root credential, read from standard input, for { sealed: <name> } in the config")
+  .argument("<name>")
+  .option("--file <path>", "read it from a file")
+  .action(async (name, options) => (await import("./commands/keys.ts")).importRoot(name, options));
 
 command("doctor", "look at every layer and try every limit on this machine, and say which are armed")
   .option("--attack", "run all of our own attacks against this installation, and say of each whether the defence held")

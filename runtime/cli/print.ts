@@ -20,6 +20,15 @@ export function printResult(text: string): Promise<void> {
   });
 }
 
+/** As they are, at the pace of whoever reads them. */
+export async function printBytes(pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const piece of pieces) {
+    await new Promise<void>((resolve, reject) => {
+      process.stdout.write(piece, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+}
+
 export function printJson(value: unknown): Promise<void> {
   return printResult(JSON.stringify(value, null, 2));
 }
@@ -77,7 +86,7 @@ function levelOf(level: string): string {
 }
 
 /** What a person wants to know when the run is over. */
-export function summarize(record: RunRecord, outputDirectory: string): void {
+export function summarize(record: RunRecord): void {
   const { state, error, usage, outputs, lease, teardown } = record;
   const good = state === "succeeded";
   say(
@@ -89,7 +98,10 @@ export function summarize(record: RunRecord, outputDirectory: string): void {
     say(`          > ${error.source.sourceLine.trim()}`);
   }
   if (error?.stack !== undefined) say(colors.dim(error.stack));
-  if (outputs.length > 0) say(`outputs   ${outputs.map(({ path }) => path).join(", ")} in ${outputDirectory}`);
+  if (outputs.length > 0) {
+    say(`outputs   ${outputs.map(({ path }) => path).join(", ")}`);
+    say(`          encrypted; mayfly run-show ${record.id} --save <directory> writes them`);
+  }
   if (lease !== null) say(`lease     ${lease.state}${lease.proof === null ? "" : `: ${lease.proof}`}`);
   const unconfirmed = Object.entries(teardown).filter(([, confirmation]) => confirmation === "unconfirmed");
   if (unconfirmed.length > 0) {

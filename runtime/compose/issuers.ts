@@ -16,6 +16,7 @@ import type { KeyStore } from "../ports/key-store.ts";
 import { identityUrlAt, trustDomainOf } from "./identity.ts";
 import type { Keys } from "./keys.ts";
 import { remember } from "./remember.ts";
+import { openSealed } from "./secrets.ts";
 
 export interface IssuersParts {
   config: Config;
@@ -71,7 +72,8 @@ export function makeIssuers(parts: IssuersParts): Issuers {
     if (issuer === undefined)
       throw new IssuerFailure("issuer_unavailable", `there is no issuer ${name} in the config any more`);
     const make = makers[issuer.kind] as (config: IssuerConfig, parts: IssuersParts) => Promise<CredentialIssuer>;
-    const made = await make(issuer, parts);
+    const env = { ...parts.env, ...(await openSealed(issuer, parts.keys)) };
+    const made = await make(issuer, { ...parts, env });
     for (const job of Object.values(config.jobs)) checkScope(made, name, job);
     return made;
   }

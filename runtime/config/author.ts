@@ -3,9 +3,12 @@
 
 import type { AuthorIdentityIssuer } from "./identity.ts";
 import type { AuthorIssuer } from "./issuers/all.ts";
+import type { AuthorKeys } from "./keys.ts";
 
 export type { AuthorIdentityIssuer } from "./identity.ts";
 export type * from "./issuers/all.ts";
+export type { AuthorSecretSource } from "./issuers/kind.ts";
+export type { AuthorKeys } from "./keys.ts";
 
 /** A whole number and its unit: "250ms", "30s", "5m", "1h", "1d". */
 export type Duration = `${number}${"ms" | "s" | "m" | "h" | "d"}`;
@@ -32,6 +35,8 @@ export interface SandboxConfig {
     /** How long running jobs may go on once Mayfly is told to stop. Default "30s". */
     drain?: Duration;
   };
+  /** Where the key is that wraps all others. Made with `keys.file` (the default), `keys.pkcs11` or `keys.transit`. */
+  keys?: AuthorKeys;
   /** How others verify who a run is; for jobs with `identity`. */
   identity?: AuthorIdentityIssuer;
   /** Where credentials come from, by name. Made with `issuers.jwt`, `issuers.postgres` and their like. */

@@ -93,6 +93,7 @@ export const configShape = object({
   executor: z.unknown().optional(),
   scheduler: z.unknown().optional(),
   identity: z.unknown().optional(),
+  keys: z.unknown().optional(),
   issuers: record("an object of issuers by name").optional(),
   jobs: record("an object of jobs by name"),
 });

@@ -121,15 +121,31 @@ export const listen = leaf((value) => {
   return { host, port };
 });
 
-// What was written is never shown: it may well be the secret.
-export const secretSource = leaf((value): { env: string } | { file: string } | Unfit => {
-  const needed = '{ env: "NAME" } or { file: "./path" }';
+const envSource = z.strictObject({ env: environmentName });
+const fileSource = z.strictObject({ file: relativePath });
+/** Names of sealed root credentials. */
+export const sealedName = text(nameNeeded, namePattern);
+const sealedSource = z.strictObject({ sealed: sealedName });
+
+/** A root credential. What was written is never shown: it may well be the secret. */
+export const secretSource = sourceOf(
+  z.union([envSource, fileSource, sealedSource]),
+  '{ env: "NAME" }, { file: "./path" } or { sealed: "name" }',
+);
+
+/** What opens the keys themselves, and so can't be sealed by them. */
+export const outerSource = sourceOf(z.union([envSource, fileSource]), '{ env: "NAME" } or { file: "./path" }');
+
+function sourceOf<Source>(either: z.ZodType<Source>, needed: string) {
+  return leaf((value): Source | Unfit => sourceFrom(value, either, needed));
+}
+
+function sourceFrom<Source>(value: unknown, either: z.ZodType<Source>, needed: string): Source | Unfit {
   if (typeof value === "string") {
     const next =
       "root credentials never stand in the config: put the URL into a variable or a file, and change it if this one was committed";
     return new Unfit(needed, { found: "the connection URL itself", next });
   }
-  const either = z.union([z.strictObject({ env: environmentName }), z.strictObject({ file: relativePath })]);
   const parsed = either.safeParse(value);
   return parsed.success ? parsed.data : new Unfit(needed, { found: "something else" });
-});
+}

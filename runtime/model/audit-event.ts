@@ -36,7 +36,10 @@ export type AuditType =
   | "lease.unconfirmed"
   | "allow"
   | "deny"
-  | "alert";
+  | "alert"
+  | "keys.rotating"
+  | "keys.rotated"
+  | "keys.importing";
 
 /** An event in its place in the chain. */
 export interface AuditEntry {

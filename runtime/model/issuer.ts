@@ -1,7 +1,10 @@
 // How issuers are reached, as data: where root credentials are found, and over what transport they may go.
 
-/** Where a root credential is read, once, when it is first needed. Files are absolute. */
-export type SecretSource = { env: string } | { file: string };
+/** Outside of the installation: a variable, or a file by its absolute path. */
+export type OuterSource = { env: string } | { file: string };
+
+/** Where a root credential is read, once, when it is first needed. `sealed`: by its name in the key store. */
+export type SecretSource = OuterSource | { sealed: string };
 
 export interface Transport {
   /** Absolute path of a PEM file: the authorities that are trusted in the place of Node's own; null for those. */

@@ -16,8 +16,12 @@ export interface RunArchive {
   /** Waits for all appended lines of the run to be on disk. */
   closeLog(runId: string): Promise<void>;
   logLines(runId: string): Promise<LogLine[]>;
-  /** Copies the files out of the tree and returns them with digests. */
+  /** Copies the files out of the tree, encrypted, and returns them with the sizes and digests of their content. */
   collect(runId: string, tree: FileTree, files: readonly CheckedPath[]): Promise<Output[]>;
-  /** Host directory with the collected files of a run, for people. */
+  /** A collected file's content, in order. Rejects with MayflyError `sealed_invalid` when it isn't what was collected. */
+  readOutput(runId: string, output: Output): AsyncIterable<Uint8Array>;
+  /** Writes the content of collected files below a directory that doesn't exist yet. */
+  saveOutputs(runId: string, outputs: readonly Output[], directory: string): Promise<void>;
+  /** Host directory with the collected files of a run, as they are kept. */
   outputDirectory(runId: string): string;
 }

@@ -1,7 +1,5 @@
 // `testRun`: an author's job in a real isolate and a real process, under the grants of the real config, with a stand-in
 // for the credential and handlers for the network. Its state lives in a directory of its own that is gone afterwards.
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { loadConfigFile } from "../adapters/system/config-file.ts";
 import { withTemporaryDirectory } from "../adapters/system/temporary-directory.ts";
 import { openRuntime, type Runtime } from "../compose.ts";
@@ -98,9 +96,12 @@ async function runOnce(job: string, config: Config, options: TestRunOptions): Pr
 
 async function collectResult(runtime: Runtime, record: RunRecord, requests: HandledRequest[]): Promise<TestRunResult> {
   const { store, archive } = runtime;
-  const directory = archive.outputDirectory(record.id);
   const outputs = new Map<string, Uint8Array>();
-  for (const { path } of record.outputs) outputs.set(path, new Uint8Array(await readFile(join(directory, path))));
+  for (const output of record.outputs) {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of archive.readOutput(record.id, output)) pieces.push(piece);
+    outputs.set(output.path, new Uint8Array(Buffer.concat(pieces)));
+  }
   const lease = store.lease(record.id);
   const states = store
     .auditEntries(1, 10_000)

@@ -9,12 +9,22 @@ import { makeProcessLock } from "../../runtime/adapters/stores/process-lock.ts";
 import { systemClock } from "../../runtime/adapters/system/clock.ts";
 import { systemRandom as random } from "../../runtime/adapters/system/random.ts";
 import type { SharedKeyStore } from "../../runtime/ports/key-store.ts";
+import type { SecretBox } from "../../runtime/ports/secret-box.ts";
+
+function openIn(directory: string) {
+  const lock = makeProcessLock(join(directory, "lock"));
+  const parts = { random, clock: systemClock, lock };
+  const provider = makeFileProvider({ ...parts, path: join(directory, "wrapping.json") });
+  const keys = openDataKeys({ ...parts, path: join(directory, "data-keys.json"), provider });
+  return { lock, box: makeSecretBox({ keys, random }) };
+}
+
+export function secretBoxIn(directory: string): SecretBox {
+  return openIn(directory).box;
+}
 
 export function keyStoreIn(directory: string): SharedKeyStore {
-  const provider = makeFileProvider({ path: join(directory, "wrapping.json"), random });
-  const keys = openDataKeys({ path: join(directory, "data-keys.json"), provider, random });
-  const lock = makeProcessLock(join(directory, "lock"));
-  return makeKeyFiles({ directory, box: makeSecretBox({ keys, random }), random, lock });
+  return makeKeyFiles({ directory, random, ...openIn(directory) });
 }
 
 export const plainKeyFile = "jwt-test.json";

@@ -11,7 +11,8 @@ import { limitCeilings } from "../../model/limits.ts";
 import type { EpochMs } from "../../model/units.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { SharedKeyStore } from "../../ports/key-store.ts";
-import { isSigningKey, takePlainKey } from "./jwt-plain-key.ts";
+import { keyFileError } from "../keys/key-file.ts";
+import { takePlainFile } from "../keys/plain-file.ts";
 
 export interface SigningKey {
   /** RFC 7638 thumbprint of the public key. */
@@ -72,11 +73,12 @@ export function makeSigningKeys({ store, name, clock, rotationMs, plainFile }: S
 
   /** At the first use: a set, made now or of the plain key that there was. */
   function begin(): Promise<void> {
-    begun ??= takePlainKey(plainFile, (plain) =>
+    begun ??= takePlainFile(plainFile, (plain) =>
       store.update(name, async (before) => {
         if (before !== undefined) return undefined;
         const nowMs = clock.nowMs();
-        const first = { jwk: plain ?? (await newKey()), madeAt: nowMs, activeAt: nowMs, retiredAt: null };
+        const jwk = plain === undefined ? await newKey() : parsePlain(plainFile, plain);
+        const first = { jwk, madeAt: nowMs, activeAt: nowMs, retiredAt: null };
         return textOf([first, await next(nowMs)]);
       }),
     );
@@ -186,6 +188,20 @@ function parse(name: string, bytes: Uint8Array | undefined): Generation[] {
     needed: "the set as Mayfly wrote it",
     next: "restore the state directory as a whole, keys included, from one backup",
   });
+}
+
+function isSigningKey({ kty, crv, d, x, y }: JWK): boolean {
+  return kty === "EC" && crv === "P-256" && [d, x, y].every((member) => typeof member === "string");
+}
+
+function parsePlain(path: string, bytes: Uint8Array): JWK {
+  try {
+    const jwk = JSON.parse(new TextDecoder().decode(bytes)) as JWK;
+    if (isSigningKey(jwk)) return jwk;
+  } catch {
+    // What the parser says may quote the key.
+  }
+  throw keyFileError(path, "no signing key in it", "one private P-256 key as a JWK");
 }
 
 async function importKey({ kty = "", crv = "", x = "", y = "", d = "" }: JWK): Promise<SigningKey> {

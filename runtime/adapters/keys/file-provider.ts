@@ -3,8 +3,10 @@
 // outputs), and is where an installation begins. The other providers give their keys to nobody.
 import { MayflyError } from "../../model/error.ts";
 import { hex } from "../../model/ids.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { KeyProvider } from "../../ports/key-provider.ts";
 import type { Random } from "../../ports/random.ts";
+import type { ProcessLock } from "../stores/process-lock.ts";
 import { keyFileError, makeKeyFile, readKeyFile, replaceKeyFile } from "./key-file.ts";
 
 const keyBytes = 32;
@@ -13,25 +15,32 @@ const nonceBytes = 12;
 interface FileKey {
   /** 16 hex digits. */
   id: string;
+  /** ms since the epoch; absent in files of earlier versions. */
+  madeAt?: number;
   /** Base64, 32 bytes. */
   key: string;
 }
 
-export function makeFileProvider({ path, random }: { path: string; random: Random }): KeyProvider {
+export interface FileProviderParts {
+  path: string;
+  random: Random;
+  clock: Clock;
+  /** Held while the file changes. */
+  lock: ProcessLock;
+}
+
+export function makeFileProvider({ path, random, clock, lock }: FileProviderParts): KeyProvider {
   let loading: Promise<FileKey[]> | undefined;
 
   const newKey = (): FileKey => ({
     id: hex(random.bytes(8)),
+    madeAt: clock.nowMs(),
     key: Buffer.from(random.bytes(keyBytes)).toString("base64"),
   });
 
-  async function load(): Promise<FileKey[]> {
+  async function read(): Promise<FileKey[]> {
     const kept = await readKeyFile(path);
-    if (kept !== undefined) return parse(kept);
-    await makeKeyFile(path, textOf([newKey()]), random);
-    const made = await readKeyFile(path);
-    if (made === undefined) throw keyFileError(path, "it vanished while it was being made", "a file that stays");
-    return parse(made);
+    return kept === undefined ? [] : parse(kept);
   }
 
   function parse(bytes: Uint8Array): FileKey[] {
@@ -46,29 +55,42 @@ export function makeFileProvider({ path, random }: { path: string; random: Rando
     throw keyFileError(path, "no wrapping keys in it", "the file as Mayfly wrote it");
   }
 
-  function keys(): Promise<FileKey[]> {
-    loading ??= load();
-    loading.catch(() => {
-      loading = undefined;
-    });
+  /** As they were when they were last read; none when there is no file. */
+  function known(): Promise<FileKey[]> {
+    loading ??= read();
+    loading.catch(forget);
     return loading;
+  }
+
+  function forget(): void {
+    loading = undefined;
+  }
+
+  async function newest(): Promise<FileKey> {
+    if ((await known()).length === 0) {
+      await makeKeyFile(path, textOf([newKey()]), random);
+      forget();
+    }
+    const key = (await known()).at(-1);
+    if (key === undefined) throw keyFileError(path, "it vanished while it was being made", "a file that stays");
+    return key;
   }
 
   return {
     kind: "file",
 
     async wrap(key) {
-      const newest = (await keys()).at(-1) as FileKey;
+      const by = await newest();
       const nonce = random.bytes(nonceBytes);
-      const sealed = await crypto.subtle.encrypt(algorithm(nonce, newest.id), await imported(newest), copyOf(key));
-      return { keyId: newest.id, bytes: new Uint8Array(Buffer.concat([nonce, new Uint8Array(sealed)])) };
+      const sealed = await crypto.subtle.encrypt(algorithm(nonce, by.id), await imported(by), copyOf(key));
+      return { keyId: by.id, bytes: new Uint8Array(Buffer.concat([nonce, new Uint8Array(sealed)])) };
     },
 
     async unwrap({ keyId, bytes }) {
-      let found = (await keys()).find(({ id }) => id === keyId);
+      let found = (await known()).find(({ id }) => id === keyId);
       if (found === undefined) {
-        loading = undefined; // another process may have rotated since
-        found = (await keys()).find(({ id }) => id === keyId);
+        forget(); // another process may have rotated since
+        found = (await known()).find(({ id }) => id === keyId);
       }
       if (found === undefined) throw unavailable(`wrapping key ${keyId} is not in ${path}`);
       try {
@@ -83,11 +105,17 @@ export function makeFileProvider({ path, random }: { path: string; random: Rando
     },
 
     async rotate() {
-      loading = undefined;
-      const made = newKey();
-      await replaceKeyFile(path, textOf([...(await keys()), made]), random);
-      loading = undefined;
-      return made.id;
+      await newest();
+      return lock.hold(async () => {
+        const made = newKey();
+        await replaceKeyFile(path, textOf([...(await read()), made]), random);
+        forget();
+        return made.id;
+      });
+    },
+
+    async list() {
+      return (await read()).map(({ id, madeAt }) => ({ id, madeAt: madeAt ?? null }));
     },
 
     close: async () => {},

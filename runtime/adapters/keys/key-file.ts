@@ -2,7 +2,7 @@
 // making it once however many processes start together, and for replacing it so that a reader sees the old one or the
 // new one, durably. What is in it is its owner's business.
 import { constants } from "node:fs";
-import { link, open, rename, unlink } from "node:fs/promises";
+import { link, open, rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { MayflyError } from "../../model/error.ts";
 import { hex } from "../../model/ids.ts";
@@ -34,6 +34,12 @@ export async function readKeyFile(path: string): Promise<Uint8Array | undefined>
   } finally {
     await file.close();
   }
+}
+
+/** Differs once the file has been replaced: each replacement is a new file, renamed into its place. "" when there is none. */
+export async function keyFileVersion(path: string): Promise<string> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  return found === undefined ? "" : `${found.ino}.${found.mtimeNs}.${found.size}`;
 }
 
 /** Makes the file unless there is one; of several makers the first one wins. Durable when resolved. */

@@ -1,14 +1,18 @@
 // Named secrets of the installation, each in a sealed file of its own: `<name>.sealed`. Changes are made under the lock
 // of the installation's keys, so that of two processes at once neither loses what the other wrote.
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { SharedKeyStore } from "../../ports/key-store.ts";
 import type { Random } from "../../ports/random.ts";
 import type { SecretBox } from "../../ports/secret-box.ts";
 import type { ProcessLock } from "../stores/process-lock.ts";
-import { readKeyFile, replaceKeyFile } from "./key-file.ts";
+import { keyFileVersion, readKeyFile, replaceKeyFile } from "./key-file.ts";
 
 const suffix = ".sealed";
+
+export function sealedFileName(name: string): string {
+  return `${name}${suffix}`;
+}
 
 export function makeKeyFiles(parts: {
   directory: string;
@@ -19,7 +23,7 @@ export function makeKeyFiles(parts: {
   const { directory, box, random, lock } = parts;
   const pathOf = (name: string) => {
     if (!/^[a-z0-9][a-z0-9-]{0,99}$/.test(name)) throw new RangeError("a key's name: a–z, 0–9 and -");
-    return join(directory, `${name}${suffix}`);
+    return join(directory, sealedFileName(name));
   };
   const purposeOf = (name: string) => `key ${name}`;
 
@@ -51,11 +55,7 @@ export function makeKeyFiles(parts: {
         const after = await change(await read(name));
         if (after !== undefined) await write(name, after);
       }),
-    // Each replacement is a new file, renamed into its place.
-    async version(name) {
-      const found = await stat(pathOf(name), { bigint: true }).catch(() => undefined);
-      return found === undefined ? "" : `${found.ino}.${found.mtimeNs}.${found.size}`;
-    },
+    version: (name) => keyFileVersion(pathOf(name)),
     async names() {
       const files = await readdir(directory).catch(() => []);
       return files

@@ -1,4 +1,5 @@
-// The one directory in which an installation keeps its state: 0700, ours, no link. Keys in it are 0600 and made once.
+// The one directory in which an installation keeps its state: 0700, ours, no link. Which ledger it belongs to is noted in
+// it, once.
 import { randomBytes } from "node:crypto";
 import {
   chmodSync,
@@ -24,10 +25,6 @@ export interface StateDirectory {
   /** A subdirectory, made if need be. */
   directory(name: string): string;
   keysFile(name: string): string;
-  /** Where the collected files of a run are. */
-  outputDirectory(runId: string): string;
-  /** A key of that many bytes: read, or made at the first call of the installation. */
-  key(name: string, bytes: number): Uint8Array;
   /**
    * Notes the ledger's installation at the first call, and compares it at later ones.
    * @throws MayflyError `store_corrupt` for another ledger than the one that this directory had.
@@ -56,9 +53,7 @@ export function openStateDirectory(path: string): StateDirectory {
     ledger: join(path, "ledger.db"),
     socket: join(path, "mayfly.sock"),
     directory,
-    outputDirectory: (runId) => join(path, "outputs", runId),
     keysFile: (name) => join(directory("keys"), name),
-    key: (name, bytes) => readOrMakeKey(join(directory("keys"), name), () => randomBytes(bytes)),
     requireInstallation: (installation) => {
       const path = join(directory("keys"), "installation");
       const noted = Buffer.from(readOrMakeKey(path, () => Buffer.from(installation))).toString("latin1");

@@ -9,8 +9,10 @@ const pageEntries = 1_000;
 
 /** @throws MayflyError `audit_invalid` that names the first entry that doesn't hold. */
 export async function verify(options: ConfigOption & { json?: boolean }): Promise<void> {
-  const { store, seals } = openLedger(await loadConfig(options));
+  const ledger = openLedger(await loadConfig(options));
+  const { store } = ledger;
   try {
+    const seals = await ledger.audited();
     const verdict = verifyChain((from) => store.auditEntries(from, pageEntries), store.auditHead(), seals);
     if (options.json) await printJson(verdict);
     if (!verdict.ok) {
@@ -23,7 +25,7 @@ export async function verify(options: ConfigOption & { json?: boolean }): Promis
     }
     if (!options.json) await printResult(`${verdict.entries} entries, unbroken`);
   } finally {
-    await store.close();
+    await ledger.close();
   }
 }
 

@@ -35,7 +35,7 @@ export async function run(job: string, options: RunOptions): Promise<void> {
     const { id, done } = await runtime.scheduler.submit({ job, input, trigger: { kind: "run" } });
     if (interrupted()) runtime.scheduler.kill(id, "interrupted before it was launched");
     const record = await done;
-    await printRecord(record, options, runtime.archive.outputDirectory(record.id));
+    await printRecord(record, options);
     const code = exitCodeOfRun(record);
     process.exitCode = interrupted() && code !== exitCodes.unconfirmed ? exitCodes.interrupted : code;
   } finally {
@@ -44,12 +44,8 @@ export async function run(job: string, options: RunOptions): Promise<void> {
 }
 
 /** stdout: the result, or the record. stderr: the summary. */
-export async function printRecord(
-  record: RunRecord,
-  options: { json?: boolean; quiet?: boolean },
-  outputDirectory: string,
-): Promise<void> {
-  if (!options.quiet) summarize(record, outputDirectory);
+export async function printRecord(record: RunRecord, options: { json?: boolean; quiet?: boolean }): Promise<void> {
+  if (!options.quiet) summarize(record);
   if (options.json) await printJson(record);
   else if (record.state === "succeeded") await printJson(record.result);
 }

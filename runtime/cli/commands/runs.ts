@@ -2,9 +2,9 @@
 import { openLedger } from "../../compose.ts";
 import { MayflyError, quote } from "../../model/error.ts";
 import { isRunId } from "../../model/ids.ts";
-import type { Denial, RunRecord } from "../../model/run.ts";
+import type { Denial, Output, RunRecord } from "../../model/run.ts";
 import { type ConfigOption, loadConfig } from "../config.ts";
-import { printJson, printResult, table } from "../print.ts";
+import { printBytes, printJson, printResult, table } from "../print.ts";
 
 export async function runs(options: ConfigOption & { limit: string; json?: boolean }): Promise<void> {
   const { store } = openLedger(await loadConfig(options));
@@ -28,8 +28,17 @@ export function countOf(text: string): number {
   throw new MayflyError({ code: "usage", message: "--limit is no count", found: quote(text), needed: "1 to 10000" });
 }
 
-export async function runShow(id: string, options: ConfigOption & { json?: boolean }): Promise<void> {
-  const { store, archive } = openLedger(await loadConfig(options));
+export interface ShowOptions extends ConfigOption {
+  json?: boolean;
+  /** Path of one output, as the record has it. */
+  output?: string;
+  /** A directory that doesn't exist yet. */
+  save?: string;
+}
+
+export async function runShow(id: string, options: ShowOptions): Promise<void> {
+  const ledger = openLedger(await loadConfig(options));
+  const { store, archive } = ledger;
   try {
     const record = isRunId(id) ? store.run(id)?.record : undefined;
     if (record === undefined)
@@ -38,21 +47,32 @@ export async function runShow(id: string, options: ConfigOption & { json?: boole
         message: `there is no run ${quote(id)}`,
         next: "mayfly runs lists them",
       });
-    if (options.json) await printJson(record);
-    else await printResult(describe(record, await archive.logLines(id), archive.outputDirectory(id)));
+    if (options.output !== undefined) await printBytes(archive.readOutput(id, outputOf(record, options.output)));
+    else if (options.save !== undefined) await archive.saveOutputs(id, record.outputs, options.save);
+    else if (options.json) await printJson(record);
+    else await printResult(describe(record, await archive.logLines(id)));
   } finally {
-    await store.close();
+    await ledger.close();
   }
 }
 
-function describe(
-  record: RunRecord,
-  logs: { at: string; level: string; text: string }[],
-  outputDirectory: string,
-): string {
+function outputOf({ outputs }: RunRecord, path: string): Output {
+  const output = outputs.find((each) => each.path === path);
+  if (output !== undefined) return output;
+  throw new MayflyError({
+    code: "usage",
+    message: "the run has no such output",
+    found: quote(path),
+    needed:
+      outputs.length === 0 ? "a run with outputs" : `one of: ${outputs.map((each) => quote(each.path)).join(", ")}`,
+  });
+}
+
+function describe(record: RunRecord, logs: { at: string; level: string; text: string }[]): string {
   const { usage, limits } = record;
   const rows = [
     ["id", record.id],
+    ["identity", record.spiffeId ?? "-"],
     ["job", record.job],
     ["trigger", JSON.stringify(record.trigger)],
     ["state", record.state],
@@ -81,7 +101,8 @@ function describe(
     ]);
   rows.push(...record.denials.flatMap(denialRows));
   for (const output of record.outputs)
-    rows.push(["output", `${outputDirectory}/${output.path}, ${output.bytes} bytes, sha256 ${output.sha256}`]);
+    rows.push(["output", `${output.path}, ${output.bytes} bytes, sha256 ${output.sha256}`]);
+  if (record.outputs.length > 0) rows.push(["", `mayfly run-show ${record.id} --save <directory>`]);
   const missing = record.layers.filter((layer) => !layer.armed).map((layer) => layer.name);
   rows.push(["layers", missing.length === 0 ? `${record.layers.length} armed` : `missing: ${missing.join(", ")}`]);
   for (const { at, level, text } of logs) rows.push(["log", `${at} ${level} ${text}`]);

@@ -35,7 +35,7 @@ export async function submit(job: string, options: SubmitOptions): Promise<void>
       progress(event);
       continue;
     }
-    await printRecord(event.record, options, state.outputDirectory(id));
+    await printRecord(event.record, options);
     process.exitCode = exitCodeOfRun(event.record);
     return;
   }

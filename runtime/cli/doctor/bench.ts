@@ -91,11 +91,13 @@ export function makeBench({ place, runtime, events, signals, path, runMsMax }: B
     const stateDirectory = join(place.directory, `copy-${copies}`);
     copyState(state.path, stateDirectory);
     const config = { ...runtime.config, stateDirectory };
-    await openLedger(config).store.close(); // SQLite's journal is in the file then
+    await openLedger(config).close(); // SQLite's journal is in the file then
     if (turned === 1) turnByte(join(stateDirectory, "ledger.db"), lastEntryText(store));
-    const { store: copy, seals } = openLedger(config);
+    const ledger = openLedger(config);
+    const { store: copy } = ledger;
+    const seals = await ledger.audited();
     const verdict = verifyChain((from) => copy.auditEntries(from, 1_000), copy.auditHead(), seals);
-    await copy.close();
+    await ledger.close();
     return { ok: verdict.ok, said: verdict.ok ? `${verdict.entries} entries, unbroken` : verdict.reason };
   }
 

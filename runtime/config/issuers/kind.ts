@@ -2,7 +2,7 @@
 // its credentials can be used. One file a kind beside this one, one line each in all.ts.
 import { resolve } from "node:path";
 import type { Delivery, SealedPlace } from "../../model/grant.ts";
-import { isUsable, type SecretSource, type Transport } from "../../model/issuer.ts";
+import { isUsable, type OuterSource, type SecretSource, type Transport } from "../../model/issuer.ts";
 import { check, type Path, type Problem, problem } from "../problems.ts";
 import { object, relativePath, secretSource, word } from "../values.ts";
 
@@ -35,9 +35,14 @@ export function placeKindOf(place: SealedPlace): PlaceKind {
 }
 
 /** Where a root credential is found; its path becomes absolute. */
+export function absoluteSource(source: OuterSource, directory: string): OuterSource;
+export function absoluteSource(source: SecretSource, directory: string): SecretSource;
 export function absoluteSource(source: SecretSource, directory: string): SecretSource {
   return "file" in source ? { file: resolve(directory, source.file) } : source;
 }
+
+/** Where the author says that a root credential is found; `sealed` as `mayfly keys import <name>` has kept it. */
+export type AuthorSecretSource = { env: string } | { file: string } | { sealed: string };
 
 /** How the author says by which transport an issuer is reached. */
 export interface AuthorTransport {
@@ -47,7 +52,7 @@ export interface AuthorTransport {
     /** PEM file of a client certificate, its chain behind it. */
     certificate?: string;
     /** Its private key, PEM: never in the config itself. */
-    key?: { env: string } | { file: string };
+    key?: AuthorSecretSource;
   };
   /** "allowed": without TLS to a host that isn't loopback. Whoever is on the way can read root credentials and leases. */
   plaintext?: "allowed";

@@ -2,12 +2,12 @@
 import type { SecretSource } from "../../model/issuer.ts";
 import { check } from "../problems.ts";
 import { choice, object, secretSource } from "../values.ts";
-import { absoluteSource, type IssuerKind } from "./kind.ts";
+import { type AuthorSecretSource, absoluteSource, type IssuerKind } from "./kind.ts";
 
 export interface AuthorPostgresIssuer {
   kind: "postgres";
   /** Where the connection URL of a role that may create roles is found; never the URL itself. */
-  url: { env: string } | { file: string };
+  url: AuthorSecretSource;
 }
 
 export interface PostgresIssuerConfig {

@@ -1,4 +1,4 @@
-// The state directory: ours alone, never through a link, and keys that are made once, whoever else starts at the same time.
+// The state directory: ours alone, never through a link, and of one ledger, whoever else starts at the same time.
 import { spawn } from "node:child_process";
 import {
   chmodSync,
@@ -6,6 +6,8 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -66,17 +68,6 @@ t.test(
   },
 );
 
-t.test("a key: made at the first call, the same ever after, readable by us alone", async (t) => {
-  const state = openStateDirectory(join(scratch(t), "state"));
-  const key = state.key("audit.key", 32);
-  t.equal(key.length, 32);
-  t.ok(key.some((byte) => byte !== 0));
-  t.same(state.key("audit.key", 32), key);
-  t.notSame(state.key("other.key", 32), key);
-  t.equal(statSync(state.keysFile("audit.key")).mode & 0o777, 0o600);
-  t.same(readdirSync(join(state.path, "keys")).sort(), ["audit.key", "other.key"], "no unfinished file is left");
-});
-
 t.test("a ledger that was removed, and would be made anew and empty, is refused ever after", async (t) => {
   const path = join(scratch(t), "state");
   openStateDirectory(path).requireInstallation("0123abcd");
@@ -89,33 +80,46 @@ t.test("a ledger that was removed, and would be made anew and empty, is refused 
   }
 });
 
-t.test("a key that others can read, of another length, or behind a link: refused, never replaced", async (t) => {
-  const state = openStateDirectory(join(scratch(t), "state"));
-  state.key("audit.key", 32);
-  const path = state.keysFile("audit.key");
-  const bytes = readFileSync(path);
-  t.throws(() => state.key("audit.key", 16), { ...refusal, found: /32 bytes, needed 16/ });
-  chmodSync(path, 0o640);
-  t.throws(() => state.key("audit.key", 32), { ...refusal, found: /others can read/ });
-  t.same(readFileSync(path), bytes);
-  symlinkSync(path, state.keysFile("linked.key"));
-  t.throws(() => state.key("linked.key", 32), refusal);
-  mkdirSync(state.keysFile("directory.key"));
-  t.throws(() => state.key("directory.key", 32), refusal);
-});
+t.test(
+  "a note of the ledger that others can read, of another length, or behind a link: refused, never replaced",
+  async (t) => {
+    const { path } = openStateDirectory(join(scratch(t), "state"));
+    const note = join(path, "keys", "installation");
+    const again = () => openStateDirectory(path).requireInstallation("0123abcd");
+    again();
+    t.equal(statSync(note).mode & 0o777, 0o600);
+    t.same(readdirSync(join(path, "keys")), ["installation"], "no unfinished file is left");
+    t.throws(() => openStateDirectory(path).requireInstallation("0123"), { ...refusal, found: /8 bytes, needed 4/ });
+    chmodSync(note, 0o640);
+    t.throws(again, { ...refusal, found: /others can read/ });
+    t.equal(readFileSync(note, "utf8"), "0123abcd");
+    renameSync(note, join(path, "elsewhere"));
+    symlinkSync(join(path, "elsewhere"), note);
+    t.throws(again, refusal);
+    rmSync(note);
+    mkdirSync(note);
+    t.throws(again, refusal);
+  },
+);
 
-t.test("several processes that start at once agree on one key", async (t) => {
-  const path = join(scratch(t), "state");
-  const script = `import(${JSON.stringify(module)}).then(({ openStateDirectory }) => console.log(Buffer.from(openStateDirectory(process.argv[1]).key("k", 32)).toString("hex")))`;
-  const keys = await Promise.all(
-    Array.from({ length: 4 }, async () => {
-      const child = spawn(process.execPath, ["-e", script, path], { stdio: ["ignore", "pipe", "inherit"] });
-      let text = "";
-      for await (const chunk of child.stdout) text += chunk;
-      return text.trim();
-    }),
-  );
-  t.match(keys[0], /^[0-9a-f]{64}$/);
-  t.equal(new Set(keys).size, 1);
-  t.same(readdirSync(join(path, "keys")), ["k"]);
-});
+t.test(
+  "of several processes that bring a ledger of their own at once, one notes it, and all others are refused",
+  async (t) => {
+    const path = join(scratch(t), "state");
+    const script = `import(${JSON.stringify(module)}).then(({ openStateDirectory }) => {
+    try { openStateDirectory(process.argv[1]).requireInstallation(process.argv[2]); console.log("noted"); } catch (error) { console.log(error.code); }
+  })`;
+    const said = await Promise.all(
+      ["00000000", "11111111", "22222222", "33333333"].map(async (installation) => {
+        const child = spawn(process.execPath, ["-e", script, path, installation], {
+          stdio: ["ignore", "pipe", "inherit"],
+        });
+        let text = "";
+        for await (const chunk of child.stdout) text += chunk;
+        return text.trim();
+      }),
+    );
+    t.same(said.sort(), ["noted", "store_corrupt", "store_corrupt", "store_corrupt"]);
+    t.same(readdirSync(join(path, "keys")), ["installation"]);
+  },
+);

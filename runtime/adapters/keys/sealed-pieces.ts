@@ -1,0 +1,65 @@
+// Files that are too large to be sealed as one text: pieces of 1 MiB, each sealed by itself, so that neither writing nor
+// reading holds more than a few of them. A piece is sealed for its place, and the last one as the last (STREAM: Hoang,
+// Reyhanitabar, Rogaway and Vizár, 2015): pieces that are missing, moved or cut off at the end don't open.
+//
+//   "MAYP1" · for each piece: its length, 4 bytes, big-endian · the sealed text
+import { MayflyError } from "../../model/error.ts";
+import type { SecretBox } from "../../ports/secret-box.ts";
+
+const magic = new TextEncoder().encode("MAYP1");
+const pieceBytes = 1_048_576;
+const lengthBytes = 4;
+/** What sealing adds to a piece is less: secret-box.ts. */
+const sealedBytesMax = pieceBytes + 1_024;
+
+const purposeOf = (purpose: string, index: number, isLast: boolean) =>
+  `${purpose} piece ${index}${isLast ? " last" : ""}`;
+
+/** The file's bytes, piece by piece. */
+export async function* sealPieces(box: SecretBox, purpose: string, plain: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield magic;
+  const count = Math.max(1, Math.ceil(plain.length / pieceBytes));
+  for (let index = 0; index < count; index += 1) {
+    const piece = plain.subarray(index * pieceBytes, (index + 1) * pieceBytes);
+    const sealed = await box.seal(purposeOf(purpose, index, index === count - 1), piece);
+    const length = Buffer.alloc(lengthBytes);
+    length.writeUInt32BE(sealed.length);
+    yield length;
+    yield sealed;
+  }
+}
+
+/** Reads bytes of a file: `at`, and how many; fewer at its end. */
+export type ReadAt = (at: number, bytes: number) => Promise<Uint8Array>;
+
+/** undefined for a file that isn't sealed. @throws MayflyError `sealed_invalid` while it is read. */
+export async function openPieces(
+  box: SecretBox,
+  purpose: string,
+  { read, bytes }: { read: ReadAt; bytes: number },
+): Promise<AsyncGenerator<Uint8Array> | undefined> {
+  const head = await read(0, magic.length);
+  return Buffer.from(head).equals(magic) ? opened(box, purpose, read, bytes) : undefined;
+}
+
+async function* opened(box: SecretBox, purpose: string, read: ReadAt, bytes: number): AsyncGenerator<Uint8Array> {
+  let at = magic.length;
+  for (let index = 0; at < bytes || index === 0; index += 1) {
+    const head = Buffer.from(await read(at, lengthBytes));
+    const length = head.length === lengthBytes ? head.readUInt32BE() : 0;
+    at += lengthBytes + length;
+    if (length === 0 || length > sealedBytesMax || at > bytes) throw cut(purpose);
+    const sealed = await read(at - length, length);
+    yield await box.open(purposeOf(purpose, index, at === bytes), sealed);
+  }
+}
+
+function cut(purpose: string): MayflyError {
+  return new MayflyError({
+    code: "sealed_invalid",
+    message: `what was sealed as ${purpose.split(" ", 1)[0]} can't be opened`,
+    found: "a file that was cut off or altered",
+    needed: "the bytes as they were sealed",
+    next: "restore the file from a backup",
+  });
+}
