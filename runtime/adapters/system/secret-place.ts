@@ -78,7 +78,7 @@ function gitWarnings(path: string, searchPath: string): string[] {
       ...{ env: { PATH: searchPath, LC_ALL: "C" }, stdio: "ignore", timeout: gitMs },
     }).status;
   if (git("ls-files", "--error-unmatch") === 0)
-    return ["it is committed to git: change the credential, and take the file out of the repository's history"];
+    return ["it is in git: change the credential, and take the file out of the repository and its history"];
   return git("check-ignore", "-q") === 1 ? ["git doesn't ignore it: name it in .gitignore before it is committed"] : [];
 }
 
