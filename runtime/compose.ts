@@ -64,6 +64,11 @@ export interface World {
   /** In the place of every issuer of the config. */
   issuer?: (name: string) => Promise<CredentialIssuer>;
   guestTime?: RunParts["guestTime"];
+  /** Something around the ledger and each issuer: what is given stays what acts. */
+  around?: {
+    store(store: SqliteStore): SqliteStore;
+    issuer(name: string, issuer: CredentialIssuer): CredentialIssuer;
+  };
   /** In the place of esbuild. */
   bundle?: (job: JobSpec) => Promise<Bundle>;
   /** In the place of executors of its own: another runtime's, which closes it. */
@@ -112,7 +117,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { config, world = {}, env = process.env } = options;
   const ignored = ignoredEnvironment(env);
   if (ignored !== undefined) options.onWarning(ignored);
-  const { store, state, seals, archive } = openLedger(config);
+  const { store: ledger, state, seals, archive } = openLedger(config);
+  const store = world.around?.store(ledger) ?? ledger;
   const owner = thisProcess(options.role, systemClock, systemRandom);
   try {
     const isFirst = await store.register(owner, isAlive);
@@ -120,7 +126,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     const pool = world.pool ?? (await openPool({ ...options, env }, store.installation, state, owner.id));
     const jobs = new Map(Object.entries(config.jobs).filter(([name]) => options.jobs?.includes(name) ?? true));
     const keys = openKeys(state);
-    const issuers = makeIssuers({ config, env, store, state, keys: keys.store, instead: world.issuer });
+    const issuers = makeIssuers({ config, env, store, state, keys: keys.store, world });
     const bundler = makeBundler({ directory: config.directory, stateDirectory: config.stateDirectory });
     const bundle = remember((job: JobSpec) => job.name, world.bundle ?? ((job: JobSpec) => bundler.bundle(job.entry)));
     const broker = makeBroker({ store, clock: systemClock, box: keys.box, issuer: issuers.get });

@@ -21,8 +21,11 @@ export interface IssuersParts {
   state: StateDirectory;
   /** Signing keys and authorities, encrypted at rest. */
   keys: KeyStore;
-  /** Test kit: in the place of every issuer of the config. */
-  instead: ((name: string) => Promise<CredentialIssuer>) | undefined;
+  /** Test kit: `issuer` in the place of every issuer of the config, `around` each of them. */
+  world: {
+    issuer?: (name: string) => Promise<CredentialIssuer>;
+    around?: { issuer(name: string, issuer: CredentialIssuer): CredentialIssuer };
+  };
 }
 
 export interface Issuers {
@@ -54,19 +57,19 @@ function shared(name: string, { installation }: SqliteStore) {
 }
 
 export function makeIssuers(parts: IssuersParts): Issuers {
-  const { config } = parts;
+  const { config, world } = parts;
   const opened = new Set<Promise<CredentialIssuer>>();
   const open = remember((name: string) => name, openIssuer);
 
   async function openIssuer(name: string): Promise<CredentialIssuer> {
-    if (parts.instead !== undefined) return parts.instead(name);
+    if (world.issuer !== undefined) return world.issuer(name);
     const issuer = config.issuers[name];
     if (issuer === undefined)
       throw new IssuerFailure("issuer_unavailable", `there is no issuer ${name} in the config any more`);
     const make = makers[issuer.kind] as (config: IssuerConfig, parts: IssuersParts) => Promise<CredentialIssuer>;
     const made = await make(issuer, parts);
     for (const job of Object.values(config.jobs)) checkScope(made, name, job);
-    return made;
+    return world.around?.issuer(name, made) ?? made;
   }
 
   return {

@@ -103,7 +103,7 @@ t.test("two runs that would share an executor", (t) =>
   }),
 );
 
-t.test("executors that keep every processor busy: the supervisor goes before them  (RES-10, RES-23)", (t) =>
+t.test("[RES-10] [RES-23] executors that keep every processor busy: the supervisor goes before them", (t) =>
   withPool(t, {}, async (pool) => {
     const executor = await pool.take(wanted);
     const niceOf = (pid: number | "self") => {

@@ -1,0 +1,35 @@
+// A world for one kind of issuer: its real server, the words of a config that use it, a job that uses its credential, and a
+// thief, who tries what was issued at the resource. The crash campaign and the benchmark of revocations take any of them.
+import type { AuthorCredential, AuthorIssuer, AuthorNetwork } from "../../runtime/config.ts";
+import type { EgressKey } from "../../runtime/ports/credential-issuer.ts";
+
+/** One credential, as its issuer gave it to the broker: what a thief could have. */
+export interface Issued {
+  runId: string;
+  secret: string;
+  egress?: EgressKey;
+}
+
+export interface IssuerWorld {
+  kind: string;
+  issuer: AuthorIssuer;
+  credential: Omit<AuthorCredential, "issuer" | "ttl" | "purpose">;
+  network?: AuthorNetwork;
+  /** Variables that the config names. */
+  env: Record<string, string>;
+  /** Statements of a job, with its context as `c`, that use the credential once and fail when it isn't taken. */
+  use: string;
+  /** Shows it to what it is for, in a connection of its own. False also when nobody answers. */
+  accepts(issued: Issued, at: Place): Promise<boolean>;
+  stop(): Promise<void>;
+}
+
+/** Whose it was. */
+export interface Place {
+  /** 8 hex digits. */
+  installation: string;
+  /** Of the config; the state is in `.mayfly` there. */
+  directory: string;
+}
+
+export type OpenIssuerWorld = () => Promise<IssuerWorld>;
