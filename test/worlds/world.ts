@@ -21,6 +21,8 @@ export interface IssuerWorld {
   use: string;
   /** Shows it to what it is for, in a connection of its own. False also when nobody answers. */
   accepts(issued: Issued, at: Place): Promise<boolean>;
+  /** Opens a session with it; the function uses it once more. Absent where a resource has none. */
+  session?(issued: Issued, at: Place): Promise<() => Promise<boolean>>;
   stop(): Promise<void>;
 }
 
