@@ -11,6 +11,7 @@ import type { SandboxConfig } from "./config/author.ts";
 import {
   type AuthorJwtIssuer,
   type AuthorPostgresIssuer,
+  type AuthorRedisIssuer,
   type IssuerConfig,
   issuerKinds,
 } from "./config/issuers/all.ts";
@@ -55,6 +56,10 @@ export const issuers = {
   /** Makes a login role for each run, with grants on the tables of its scope. */
   postgres(options: Omit<AuthorPostgresIssuer, "kind">): AuthorPostgresIssuer {
     return { ...options, kind: "postgres" };
+  },
+  /** Makes an ACL user for each run, with the commands and keys of its scope. */
+  redis(options: Omit<AuthorRedisIssuer, "kind">): AuthorRedisIssuer {
+    return { ...options, kind: "redis" };
   },
 };
 

@@ -9,6 +9,7 @@ export type {
   AuthorLimits,
   AuthorNetwork,
   AuthorPostgresIssuer,
+  AuthorRedisIssuer,
   AuthorSchedule,
   Duration,
   SandboxConfig,

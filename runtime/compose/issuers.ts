@@ -2,6 +2,7 @@
 // credential needs none of them, and one that can't be had stops no other.
 import { makeJwtIssuer } from "../adapters/issuers/jwt.ts";
 import { makePostgresIssuer } from "../adapters/issuers/postgres.ts";
+import { makeRedisIssuer } from "../adapters/issuers/redis.ts";
 import type { SqliteStore } from "../adapters/stores/sqlite.ts";
 import { systemClock } from "../adapters/system/clock.ts";
 import { systemRandom } from "../adapters/system/random.ts";
@@ -50,6 +51,10 @@ const makers: Makers = {
     }),
   postgres: ({ name, url }, { store, env }) =>
     makePostgresIssuer({ ...shared(name, store), adminUrl: readSecret(url, env, name) }),
+  redis: ({ name, url, transport }, { store, env }) => {
+    const clientKey = transport.client === null ? null : readSecret(transport.client.key, env, name);
+    return makeRedisIssuer({ ...shared(name, store), adminUrl: readSecret(url, env, name), transport, clientKey });
+  },
 };
 
 function shared(name: string, { installation }: SqliteStore) {

@@ -4,7 +4,16 @@ import { frameFuzzer } from "./frames.ts";
 import type { Fuzzer } from "./fuzzer.ts";
 import { logFuzzer } from "./logs.ts";
 import { pathFuzzer } from "./paths.ts";
+import { replyFuzzer } from "./replies.ts";
 import { resultFuzzer } from "./results.ts";
 import { urlFuzzer } from "./urls.ts";
 
-export const fuzzers: readonly Fuzzer[] = [frameFuzzer, callFuzzer, urlFuzzer, pathFuzzer, logFuzzer, resultFuzzer];
+export const fuzzers: readonly Fuzzer[] = [
+  frameFuzzer,
+  callFuzzer,
+  urlFuzzer,
+  pathFuzzer,
+  logFuzzer,
+  resultFuzzer,
+  replyFuzzer,
+];
