@@ -42,6 +42,8 @@ type Makers = {
   ) => CredentialIssuer | Promise<CredentialIssuer>;
 };
 
+type Reached = Extract<IssuerConfig, { kind: "postgres" | "redis" }>;
+
 const makers: Makers = {
   jwt: ({ name, audience, listen }, { store, state }) =>
     makeJwtIssuer({
@@ -49,13 +51,15 @@ const makers: Makers = {
       ...{ audience, listen, registry: store.tokens },
       keysFile: state.keysFile(`jwt-${listen.port}.json`),
     }),
-  postgres: ({ name, url }, { store, env }) =>
-    makePostgresIssuer({ ...shared(name, store), adminUrl: readSecret(url, env, name) }),
-  redis: ({ name, url, transport }, { store, env }) => {
-    const clientKey = transport.client === null ? null : readSecret(transport.client.key, env, name);
-    return makeRedisIssuer({ ...shared(name, store), adminUrl: readSecret(url, env, name), transport, clientKey });
-  },
+  postgres: (config, { store, env }) => makePostgresIssuer({ ...shared(config.name, store), ...reached(config, env) }),
+  redis: (config, { store, env }) => makeRedisIssuer({ ...shared(config.name, store), ...reached(config, env) }),
 };
+
+/** Of an issuer that is reached at a URL with its root credential in it. */
+function reached({ name, url, transport }: Reached, env: IssuersParts["env"]) {
+  const clientKey = transport.client === null ? null : readSecret(transport.client.key, env, name);
+  return { adminUrl: readSecret(url, env, name), transport, clientKey };
+}
 
 function shared(name: string, { installation }: SqliteStore) {
   return { name, installation, clock: systemClock, random: systemRandom };

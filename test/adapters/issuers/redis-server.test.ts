@@ -11,7 +11,8 @@ import {
   startRedis,
 } from "../../../runtime/testkit/redis-server.ts";
 import { makeAuthority } from "../../egress/authority.ts";
-import { accepted, connectAs, openIssuer, openWire, requestFor, userOf } from "./redis-peers.ts";
+import { accepted, connectAs, openIssuer, requestFor, userOf } from "./redis-peers.ts";
+import { openWire } from "./wire.ts";
 
 if (!hasRedisServer()) {
   t.plan(0, "no redis-server of at least 7 on this machine");

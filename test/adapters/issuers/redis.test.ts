@@ -11,16 +11,8 @@ import {
   newLease,
 } from "../../../runtime/testkit/issuer-contract.ts";
 import { hasRedisServer, startRedis } from "../../../runtime/testkit/redis-server.ts";
-import {
-  accepted,
-  connectAs,
-  movedClock,
-  type Opening,
-  openIssuer,
-  openWire,
-  type RedisClient,
-  userOf,
-} from "./redis-peers.ts";
+import { accepted, connectAs, movedClock, type Opening, openIssuer, type RedisClient, userOf } from "./redis-peers.ts";
+import { openWire } from "./wire.ts";
 
 if (!hasRedisServer()) {
   t.plan(0, "no redis-server of at least 7 on this machine");
