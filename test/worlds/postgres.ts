@@ -25,6 +25,7 @@ export async function openPostgresWorld(): Promise<IssuerWorld> {
     use: `await c.credential.query("SELECT count(*) FROM public.sales");`,
     async accepts(issued, at) {
       const thief = new Client({ connectionString: urlFor(issued, at) });
+      thief.on("error", () => {}); // cut while it was looked at
       try {
         await thief.connect();
         return true;

@@ -104,7 +104,7 @@ export function checkCommand(args: readonly string[]): void {
   const name = args[0]?.toLowerCase() ?? "";
   const isKnown = (!name.startsWith("@") && byWord.has(name)) || channelCommands.includes(name);
   if (!isKnown || name.includes("|")) {
-    const needed = "needed a command on keys that answers at once, as in docs/issuers/redis.md";
+    const needed = "needed a command on keys that answers at once, of those in docs/issuers.md";
     throw new IssuerFailure("operation_failed", `found ${quote(args[0] ?? "", 64)}, ${needed}`);
   }
   if ((name === "xread" || name === "xreadgroup") && waits(args)) {

@@ -16,10 +16,10 @@ export function readSecret(
   throw new MayflyError({
     code: "secret_missing",
     message: `issuer ${issuer} has no root credential: ${where} is empty or missing`,
-    needed: "postgres://user:password@host:port/database",
+    needed: "what docs/issuers.md says for its kind: for a database, a URL with user and password",
     next:
       "env" in from
-        ? `set ${from.env}; for a try, \`npm run postgres\` starts a server and prints it`
+        ? `set ${from.env}; for a try with PostgreSQL, \`npm run postgres\` starts a server and prints it`
         : "write it there, mode 0600",
   });
 }
