@@ -11,6 +11,7 @@ import type { SandboxConfig } from "./config/author.ts";
 import {
   type AuthorJwtIssuer,
   type AuthorPostgresIssuer,
+  type AuthorX509Issuer,
   type IssuerConfig,
   issuerKinds,
 } from "./config/issuers/all.ts";
@@ -55,6 +56,10 @@ export const issuers = {
   /** Makes a login role for each run, with grants on the tables of its scope. */
   postgres(options: Omit<AuthorPostgresIssuer, "kind">): AuthorPostgresIssuer {
     return { ...options, kind: "postgres" };
+  },
+  /** Signs a TLS client certificate for each run by an authority of its own, and publishes a revocation list. */
+  x509(options: Omit<AuthorX509Issuer, "kind"> = {}): AuthorX509Issuer {
+    return { ...options, kind: "x509" };
   },
 };
 

@@ -10,6 +10,7 @@ export type {
   AuthorNetwork,
   AuthorPostgresIssuer,
   AuthorSchedule,
+  AuthorX509Issuer,
   Duration,
   SandboxConfig,
   Size,

@@ -298,6 +298,7 @@ function makeTokenRegistry(db: DatabaseSync, writer: Writer, clock: Clock): Toke
   const prune = db.prepare("DELETE FROM tokens WHERE expires_at < ?"); // what is not there is not active
   const find = db.prepare("SELECT * FROM tokens WHERE issuer = ? AND jti = ?");
   const active = db.prepare("SELECT * FROM tokens WHERE issuer = ? AND revoked = 0 AND expires_at > ?");
+  const revoked = db.prepare("SELECT * FROM tokens WHERE issuer = ? AND revoked = 1 AND expires_at > ?");
   const keepExpiredMs = 3_600_000;
   return {
     put: (row) =>
@@ -309,6 +310,7 @@ function makeTokenRegistry(db: DatabaseSync, writer: Writer, clock: Clock): Toke
     revoke: (issuer, runId) => writer.write(() => void end.run(issuer, runId)),
     find: (issuer, jti) => toTokenRow(find.get(issuer, jti)),
     active: (issuer, now) => active.all(issuer, now).map((row) => toTokenRow(row) as TokenRow),
+    revoked: (issuer, after) => revoked.all(issuer, after).map((row) => toTokenRow(row) as TokenRow),
   };
 }
 

@@ -2,19 +2,28 @@
 import { type AuthorJwtIssuer, type JwtIssuerConfig, jwtKind } from "./jwt.ts";
 import type { IssuerKind } from "./kind.ts";
 import { type AuthorPostgresIssuer, type PostgresIssuerConfig, postgresKind } from "./postgres.ts";
+import { type AuthorX509Issuer, type X509IssuerConfig, x509Kind } from "./x509.ts";
 
-export type IssuerConfig = JwtIssuerConfig | PostgresIssuerConfig;
+export type IssuerConfig = JwtIssuerConfig | PostgresIssuerConfig | X509IssuerConfig;
 
 /** As `issuers.…` returns it. */
-export type AuthorIssuer = AuthorJwtIssuer | AuthorPostgresIssuer;
+export type AuthorIssuer = AuthorJwtIssuer | AuthorPostgresIssuer | AuthorX509Issuer;
 
 export type IssuerKindName = IssuerConfig["kind"];
 
 export const issuerKinds: { [Kind in IssuerKindName]: IssuerKind<Kind, Extract<IssuerConfig, { kind: Kind }>> } = {
   jwt: jwtKind,
   postgres: postgresKind,
+  x509: x509Kind,
 };
 
 export const issuerKindNames = Object.keys(issuerKinds) as IssuerKindName[];
 
-export type { AuthorJwtIssuer, AuthorPostgresIssuer, JwtIssuerConfig, PostgresIssuerConfig };
+export type {
+  AuthorJwtIssuer,
+  AuthorPostgresIssuer,
+  AuthorX509Issuer,
+  JwtIssuerConfig,
+  PostgresIssuerConfig,
+  X509IssuerConfig,
+};
