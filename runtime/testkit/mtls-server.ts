@@ -2,18 +2,18 @@
 // its own making. It trusts what `authorityFile` says, and looks at `listFile` before each handshake, as a server does that
 // reloads its revocation list the moment it is replaced. What it answers says what it saw. `tryCertificate` shows it a
 // certificate, in a connection of its own.
+
+import { readFileSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { connect, type DetailedPeerCertificate, type TLSSocket } from "node:tls";
-import "reflect-metadata";
-import { readFileSync, statSync } from "node:fs";
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
-} from "@peculiar/x509";
+} from "../adapters/issuers/x509-library.ts";
 import { systemClock } from "../adapters/system/clock.ts";
 
 export interface MtlsServer {

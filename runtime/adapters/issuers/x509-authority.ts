@@ -2,8 +2,13 @@
 // and kept together, encrypted, by the key store. It can sign client certificates and revocation lists, and no other
 // authority: path length 0, usage keyCertSign and cRLSign, purpose clientAuth. What it signs is x509-certificate.ts's
 // and x509-list.ts's business.
-import "reflect-metadata"; // before the library, which needs it
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { MayflyError } from "../../model/error.ts";
+import { hex } from "../../model/ids.ts";
+import type { EpochMs } from "../../model/units.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { KeyStore } from "../../ports/key-store.ts";
+import type { Random } from "../../ports/random.ts";
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
@@ -13,13 +18,7 @@ import {
   SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
-} from "@peculiar/x509";
-import { MayflyError } from "../../model/error.ts";
-import { hex } from "../../model/ids.ts";
-import type { EpochMs } from "../../model/units.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { KeyStore } from "../../ports/key-store.ts";
-import type { Random } from "../../ports/random.ts";
+} from "./x509-library.ts";
 
 export interface Authority {
   certificate: X509Certificate;

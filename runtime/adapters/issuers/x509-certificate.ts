@@ -1,6 +1,11 @@
 // One client certificate of one run: what it says, and a second look at what was signed, before anybody has it. The key pair
 // is made here and nobody sends a request for a certificate: there is nothing of a stranger's to copy in. It says who
 // (the run's SPIFFE ID, its only name), what for (TLS clients), what it may (the scope, x509-scope.ts) and until when.
+
+import { hex, type RunId, runIdDigits, runIdFromDigits } from "../../model/ids.ts";
+import type { EpochMs } from "../../model/units.ts";
+import { IssuerFailure } from "../../ports/credential-issuer.ts";
+import { type Authority, keyAlgorithm, pemOf, signingAlgorithm } from "./x509-authority.ts";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -11,11 +16,7 @@ import {
   SubjectAlternativeNameExtension,
   X509Certificate,
   X509CertificateGenerator,
-} from "@peculiar/x509";
-import { hex, type RunId, runIdDigits, runIdFromDigits } from "../../model/ids.ts";
-import type { EpochMs } from "../../model/units.ts";
-import { IssuerFailure } from "../../ports/credential-issuer.ts";
-import { type Authority, keyAlgorithm, pemOf, signingAlgorithm } from "./x509-authority.ts";
+} from "./x509-library.ts";
 
 export interface ClientOrder {
   /** 40 hex digits, positive. */
@@ -44,9 +45,9 @@ export function runUri(installation: string, runId: RunId): string {
 }
 
 /**
- * 20 bytes, as many as there may be (RFC 5280, 4.1.2.2): 6 random bits behind a first one that makes it positive and a second
- * that keeps its length, the 16 bytes of the run's id, and 3 random bytes. A second certificate of a run differs by
- * 30 bits, and the registry refuses one that doesn't.
+ * 20 bytes, as many as there may be (RFC 5280, 4.1.2.2): two bits that keep it positive and its length, 6 random ones, the 16
+ * bytes of the run's id, and 24 more random bits. So a second certificate of a run differs by 30, and the registry
+ * refuses one that doesn't.
  */
 export function serialFor(runId: RunId, random: Uint8Array): string {
   const [first = 0, ...rest] = random;

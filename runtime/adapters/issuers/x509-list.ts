@@ -2,10 +2,10 @@
 // key id. Answers for its bytes, and for reading back only what that authority has signed. Which certificates stand on
 // it, and where it lies, is x509-publication.ts's business.
 import { sign, verify } from "node:crypto";
-import { SubjectKeyIdentifierExtension } from "@peculiar/x509";
 import type { EpochMs } from "../../model/units.ts";
 import { contextTag, der, type Item, integer, integerOf, items, sequence, tags, time, timeOf } from "./der.ts";
 import type { Authority } from "./x509-authority.ts";
+import { SubjectKeyIdentifierExtension } from "./x509-library.ts";
 
 export interface RevocationList {
   /** Grows with every list. */
@@ -36,8 +36,11 @@ export function signList(authority: Authority, list: RevocationList): string {
     ...(entries.length === 0 ? [] : [sequence(...entries)]), // an empty one must be absent
     der(contextTag(0), sequence(keyId(authority), extension(numberOid, integer(list.number.toString(16))))),
   );
-  const signature = sign("sha256", signed, authority.listKey);
-  return pem(sequence(signed, algorithm, der(tags.bitString, Buffer.of(0), signature)));
+  return pem(envelope(signed, sign("sha256", signed, authority.listKey)));
+}
+
+function envelope(signed: Buffer, signature: Buffer): Buffer {
+  return sequence(signed, algorithm, der(tags.bitString, Buffer.of(0), signature));
 }
 
 function extension(oid: Buffer, value: Buffer): Buffer {
@@ -59,11 +62,13 @@ export function readList(authority: Authority, text: string): RevocationList | u
   const body = /^-----BEGIN X509 CRL-----\n([A-Za-z0-9+/=\n]+)-----END X509 CRL-----\n$/.exec(text)?.[1];
   if (body === undefined) return undefined;
   try {
-    const [whole] = items(Buffer.from(body, "base64"));
-    const [signed, , signature] = items(content(whole));
-    if (signed === undefined || signature === undefined || signature.tag !== tags.bitString) return undefined;
-    if (!verify("sha256", signed.whole, authority.publicKey, signature.content.subarray(1))) return undefined;
-    return fieldsOf(signed);
+    const bytes = Buffer.from(body, "base64");
+    const [signed, , bits] = items(content(items(bytes)[0]));
+    if (signed === undefined || bits === undefined) return undefined;
+    const signature = bits.content.subarray(1);
+    // What stands around the signed part isn't signed, and a server may well stumble over it.
+    if (!bytes.equals(envelope(signed.whole, signature))) return undefined;
+    return verify("sha256", signed.whole, authority.publicKey, signature) ? fieldsOf(signed) : undefined;
   } catch {
     return undefined;
   }

@@ -121,7 +121,9 @@ function credentialOf(client: ClientCertificate, expiresAt: number, ended: Abort
   const { certificate, privateKey } = client;
   const egress: EgressKey = { kind: "client-certificate", certificates: certificate, privateKey, ended };
   const lines = privateKey.split("\n").filter((line) => line !== "" && !line.startsWith("-----"));
-  return { secret: privateKey + certificate, parts: [...lines, lines.join("")], egress, expiresAt };
+  // Of a P-256 key in PKCS #8 the first two lines hold the secret number; what follows is public, and in the certificate.
+  const parts = [...lines.slice(0, 2), lines.join("")];
+  return { secret: privateKey + certificate, parts, egress, expiresAt };
 }
 
 /** The secret as one text: key, then certificate. */
