@@ -1,9 +1,9 @@
 // A real https server that asks for a client certificate: Node's own, on loopback, with a certificate of an authority of
 // its own making. It trusts what `authorityFile` says, and looks at `listFile` before each handshake, as a server does that
-// reloads its revocation list the moment it is replaced. What it answers says what it saw. `tryCertificate` shows it a
-// certificate, in a connection of its own.
+// reloads its revocation list the moment it is replaced; until both are there it trusts nobody. What it answers says what
+// it saw. `tryCertificate` shows it a certificate, in a connection of its own.
 
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { connect, type DetailedPeerCertificate, type TLSSocket } from "node:tls";
@@ -53,7 +53,10 @@ export async function startMtlsServer(options: MtlsOptions): Promise<MtlsServer>
   const { authorityFile, listFile, requireCertificate = true, maxVersion = "TLSv1.3" } = options;
   const seen: Seen[] = [];
   const sessions = new Set<TLSSocket>();
-  const trust = () => ({ ...own, ca: readFileSync(authorityFile), crl: readFileSync(listFile) });
+  const trust = () => {
+    if (!existsSync(authorityFile) || !existsSync(listFile)) return { ...own, ca: own.cert };
+    return { ...own, ca: readFileSync(authorityFile), crl: readFileSync(listFile) };
+  };
   const server = createServer(
     { ...trust(), requestCert: true, rejectUnauthorized: requireCertificate, maxVersion },
     (request, response) => {
@@ -67,9 +70,10 @@ export async function startMtlsServer(options: MtlsOptions): Promise<MtlsServer>
   );
   let version = "";
   server.prependListener("connection", () => {
-    const { ino, mtimeMs } = statSync(listFile);
-    if (version === `${ino} ${mtimeMs}`) return;
-    version = `${ino} ${mtimeMs}`;
+    const found = statSync(listFile, { throwIfNoEntry: false });
+    const next = `${found?.ino} ${found?.mtimeMs}`;
+    if (version === next) return;
+    version = next;
     server.setSecureContext(trust());
   });
   server.on("secureConnection", (socket: TLSSocket) => {
@@ -118,7 +122,7 @@ export async function selfSigned(name: string): Promise<{ key: string; cert: str
   const lines = pkcs8.match(/.{1,64}/g) ?? [];
   return {
     key: ["-----BEGIN PRIVATE KEY-----", ...lines, "-----END PRIVATE KEY-----", ""].join("\n"),
-    cert: certificate.toString("pem"),
+    cert: `${certificate.toString("pem").trim()}\n`,
   };
 }
 
@@ -142,7 +146,7 @@ export function tryCertificate(
     // In TLS 1.3 the client's side is done before the server has looked: only an answer says that it was taken.
     socket.on("secureConnect", () => socket.write("GET /try HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n"));
     socket.on("data", (chunk: Buffer) =>
-      conclude(/^HTTP\/1\.1 2/.test(chunk.toString("latin1")) ? "accepted" : "refused"),
+      conclude(/^HTTP\/1\.[01] 2/.test(chunk.toString("latin1")) ? "accepted" : "refused"),
     );
     socket.on("error", () => conclude("refused"));
     socket.on("close", () => conclude("refused"));
