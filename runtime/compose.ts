@@ -16,6 +16,7 @@ import { makeRunArchive } from "./adapters/system/run-archive.ts";
 import { openStateDirectory, type StateDirectory } from "./adapters/system/state-directory.ts";
 import { makeUndiciClients } from "./adapters/system/undici-client.ts";
 import { requireVersions } from "./adapters/system/versions.ts";
+import { hasIdentities, openIdentity } from "./compose/identity.ts";
 import { makeIssuers } from "./compose/issuers.ts";
 import { openKeys } from "./compose/keys.ts";
 import { remember } from "./compose/remember.ts";
@@ -25,7 +26,7 @@ import { makeBroker } from "./core/leases/broker.ts";
 import { makeReaper, type Reaper } from "./core/leases/reaper.ts";
 import { makeScheduler, type Scheduler } from "./core/scheduler/loop.ts";
 import { executorClassOf, type RunParts } from "./core/scheduler/run.ts";
-import { MayflyError } from "./model/error.ts";
+import { describeError, MayflyError } from "./model/error.ts";
 import type { JobSpec } from "./model/job.ts";
 import { fileQuotaCeiling } from "./model/limits.ts";
 import type { RunEvent } from "./model/run-event.ts";
@@ -126,7 +127,18 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     const pool = world.pool ?? (await openPool({ ...options, env }, store.installation, state, owner.id));
     const jobs = new Map(Object.entries(config.jobs).filter(([name]) => options.jobs?.includes(name) ?? true));
     const keys = openKeys(state);
-    const issuers = makeIssuers({ config, env, store, state, keys: keys.store, world });
+    const identity = openIdentity(config, store, keys);
+    const { signing } = keys;
+    const issuers = makeIssuers({
+      config,
+      env,
+      store,
+      state,
+      keys: keys.store,
+      signing,
+      identity,
+      world,
+    });
     const bundler = makeBundler({ directory: config.directory, stateDirectory: config.stateDirectory });
     const bundle = remember((job: JobSpec) => job.name, world.bundle ?? ((job: JobSpec) => bundler.bundle(job.entry)));
     const broker = makeBroker({ store, clock: systemClock, box: keys.box, issuer: issuers.get });
@@ -140,7 +152,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       trees,
       openHttpClient: world.openHttpClient ?? makeUndiciClients(),
       resolver: world.resolver ?? makeResolver(),
-      identity: noIdentity,
+      identity,
       archive,
       owner: owner.id,
       onEvent: options.onEvent,
@@ -156,6 +168,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       store,
       clock: systemClock,
       broker,
+      identity,
       trees,
       killLeftBehind,
       killOrphans: (living) => killOrphans(state.directory("cache"), living),
@@ -168,6 +181,11 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       onClosed: (record) => options.onEvent({ type: "ended", runId: record.id, record }),
       onAlert: options.onWarning,
     });
+    // Verifiers are to know the keys before the first token comes. What can't be had stops no job that needs none.
+    if (options.role === "start" && hasIdentities(config))
+      await identity
+        .open()
+        .catch((error: unknown) => options.onWarning(`no job can show who it is: ${describeError(error)}`));
     if (options.warm ?? true) warm(pool, [...jobs.values()], options.role === "start" ? config.executor.warm : 0);
     return {
       config,
@@ -182,7 +200,12 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       issuer: issuers.get,
       bundle,
       async close() {
-        await Promise.all([world.pool === undefined && pool.close(), issuers.close(), bundler.close()]);
+        await Promise.all([
+          world.pool === undefined && pool.close(),
+          issuers.close(),
+          identity.close(),
+          bundler.close(),
+        ]);
         await keys.close();
         await store.unregister(owner.id);
         await store.close();
@@ -213,10 +236,6 @@ async function openPool(
     owner,
     onWarning,
   });
-}
-
-function noIdentity(): Promise<never> {
-  return Promise.reject(new MayflyError({ code: "issuer_unavailable", message: "no identity issuer" }));
 }
 
 // A process that serves keeps executors ready; one that runs a single job starts one now, and none after it.

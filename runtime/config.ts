@@ -5,9 +5,10 @@
 //   config/author.ts     the words and their units        config/shape.ts       what each value may be
 //   config/job.ts        one job becomes a JobSpec        config/relations.ts   what must fit together
 //   config/issuers/      a kind of issuer each           config/values.ts      values of any section
-//   config/problems.ts   what is wrong, in words
+//   config/identity.ts   who we are towards others        config/problems.ts    what is wrong, in words
 import { isAbsolute, resolve } from "node:path";
 import type { SandboxConfig } from "./config/author.ts";
+import { type IdentityConfig, parseIdentity, relateAudiences } from "./config/identity.ts";
 import {
   type AuthorJwtIssuer,
   type AuthorPostgresIssuer,
@@ -35,6 +36,7 @@ export interface Config {
   stateDirectory: string;
   executor: { osSandbox: "required" | "preferred" | null; warm: number };
   scheduler: { concurrency: number; queueMax: number; drainMs: number };
+  identity: IdentityConfig;
   /** No prototype: a name that isn't there is undefined, `constructor` too. */
   issuers: Record<string, IssuerConfig>;
   /** No prototype. */
@@ -71,12 +73,14 @@ export function parseConfig(value: unknown, file: { directory: string; path: str
   const executor = check(shape.executorShape, config.executor ?? {}, ["executor"], problems)?.value;
   const scheduler = check(shape.schedulerShape, config.scheduler ?? {}, ["scheduler"], problems)?.value;
   const stateDirectory = resolve(file.directory, config.state ?? ".mayfly");
+  const identity = parseIdentity(config.identity, problems);
   const parsedIssuers = parseIssuers(config.issuers ?? {}, file.directory, problems);
   const jobs = parseJobs(
     config.jobs ?? {},
     { directory: file.directory, stateDirectory, issuers: kindsOf(config.issuers ?? {}, parsedIssuers) },
     problems,
   );
+  relateAudiences(jobs, parsedIssuers, problems);
   if (problems.length > 0) throw new ConfigInvalid(file.path, problems);
   return {
     directory: file.directory,
@@ -88,6 +92,7 @@ export function parseConfig(value: unknown, file: { directory: string; path: str
       queueMax: scheduler?.queue ?? 1_000,
       drainMs: scheduler?.drain ?? 30_000,
     },
+    identity,
     issuers: parsedIssuers,
     jobs,
   };
@@ -97,6 +102,7 @@ interface Sections {
   state?: string | undefined;
   executor?: unknown;
   scheduler?: unknown;
+  identity?: unknown;
   issuers?: Record<string, unknown> | undefined;
   jobs?: Record<string, unknown>;
 }
@@ -104,8 +110,14 @@ interface Sections {
 // A config whose own keys are wrong (the problem is noted by now) still has sections to look at.
 function sectionsOf(value: unknown): Sections {
   if (typeof value !== "object" || value === null) return {};
-  const { executor, scheduler, issuers: named, jobs } = value as Sections;
-  return { executor, scheduler, ...(isRecord(named) ? { issuers: named } : {}), ...(isRecord(jobs) ? { jobs } : {}) };
+  const { executor, scheduler, identity, issuers: named, jobs } = value as Sections;
+  return {
+    executor,
+    scheduler,
+    identity,
+    ...(isRecord(named) ? { issuers: named } : {}),
+    ...(isRecord(jobs) ? { jobs } : {}),
+  };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -3,6 +3,8 @@
 export type {
   AuthorCredential,
   AuthorFiles,
+  AuthorIdentity,
+  AuthorIdentityIssuer,
   AuthorIssuer,
   AuthorJob,
   AuthorJwtIssuer,

@@ -11,7 +11,10 @@ import type { Config, IssuerConfig } from "../config.ts";
 import { MayflyError, messageOf } from "../model/error.ts";
 import type { JobSpec } from "../model/job.ts";
 import { type CredentialIssuer, IssuerFailure } from "../ports/credential-issuer.ts";
+import type { IdentityIssuer } from "../ports/identity.ts";
 import type { KeyStore } from "../ports/key-store.ts";
+import { identityUrlAt, trustDomainOf } from "./identity.ts";
+import type { Keys } from "./keys.ts";
 import { remember } from "./remember.ts";
 
 export interface IssuersParts {
@@ -21,6 +24,10 @@ export interface IssuersParts {
   state: StateDirectory;
   /** Signing keys and authorities, encrypted at rest. */
   keys: KeyStore;
+  /** Keys of the embedded issuer's server on that port. */
+  signing: Keys["signing"];
+  /** Who a run is, for issuers that give credentials in exchange for that. */
+  identity: IdentityIssuer;
   /** Test kit: `issuer` in the place of every issuer of the config, `around` each of them. */
   world: {
     issuer?: (name: string) => Promise<CredentialIssuer>;
@@ -42,11 +49,11 @@ type Makers = {
 };
 
 const makers: Makers = {
-  jwt: ({ name, audience, listen }, { store, state }) =>
+  jwt: ({ name, audience, listen }, { config, store, signing }) =>
     makeJwtIssuer({
       ...shared(name, store),
-      ...{ audience, listen, registry: store.tokens },
-      keysFile: state.keysFile(`jwt-${listen.port}.json`),
+      ...{ audience, listen, registry: store.tokens, keys: signing(listen.port) },
+      ...{ trustDomain: trustDomainOf(config, store), identityUrl: identityUrlAt(config, listen) },
     }),
   postgres: ({ name, url }, { store, env }) =>
     makePostgresIssuer({ ...shared(name, store), adminUrl: readSecret(url, env, name) }),

@@ -5,6 +5,8 @@ export interface AuditEvent {
   type: AuditType;
   runId?: string;
   job?: string;
+  /** Of a launch: what the run is called towards others. */
+  spiffeId?: string;
   leaseId?: string;
   capability?: string;
   /** A stable code: a denial's, an error's. */

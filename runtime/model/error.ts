@@ -130,6 +130,11 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
+/** All that is known of it, on lines of their own where it is one of ours. */
+export function describeError(thrown: unknown): string {
+  return thrown instanceof MayflyError ? thrown.describe() : messageOf(thrown);
+}
+
 /** The word of `candidates` that is nearest to `word`, when it is near enough to be a slip of the hand. */
 export function nearestWord(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;

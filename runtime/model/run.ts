@@ -81,6 +81,8 @@ export interface RunError {
 /** The run record: part of the outside contract. Times are ISO 8601, UTC. */
 export interface RunRecord {
   id: RunId;
+  /** What it is called towards others. Absent in records of earlier versions. */
+  spiffeId?: string;
   job: string;
   trigger: Trigger;
   state: RunState;

@@ -299,13 +299,17 @@ function makeTokenRegistry(db: DatabaseSync, writer: Writer, clock: Clock): Toke
   const find = db.prepare("SELECT * FROM tokens WHERE issuer = ? AND jti = ?");
   const active = db.prepare("SELECT * FROM tokens WHERE issuer = ? AND revoked = 0 AND expires_at > ?");
   const keepExpiredMs = 3_600_000;
+  const add = (row: Omit<TokenRow, "revoked">) => {
+    prune.run(clock.nowMs() - keepExpiredMs);
+    put.run(row.jti, row.issuer, row.runId, row.expiresAt);
+  };
   return {
     put: (row) =>
       writer.write(() => {
-        prune.run(clock.nowMs() - keepExpiredMs);
         end.run(row.issuer, row.runId);
-        put.run(row.jti, row.issuer, row.runId, row.expiresAt);
+        add(row);
       }),
+    add: (row) => writer.write(() => add(row)),
     revoke: (issuer, runId) => writer.write(() => void end.run(issuer, runId)),
     find: (issuer, jti) => toTokenRow(find.get(issuer, jti)),
     active: (issuer, now) => active.all(issuer, now).map((row) => toTokenRow(row) as TokenRow),

@@ -3,6 +3,7 @@
 // middle leaves work that the next one finds.
 //
 //   1  runs of dead owners     executor killed by pid and start time → lease ended → directory removed → record closed
+//      identities of theirs    inactive from then on
 //   2  leases without proof    one more try when it is due; proven dead at the latest when they have expired
 //   3  issuers' own lists      what exists there under our names without a living run: ended (its issue was never recorded)
 //   4  directories             of runs that nobody owns
@@ -18,6 +19,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { CredentialIssuer } from "../../ports/credential-issuer.ts";
 import type { KillLeftBehind } from "../../ports/executor-process.ts";
 import type { FileTrees } from "../../ports/file-tree.ts";
+import type { IdentityIssuer } from "../../ports/identity.ts";
 import type { Owner, RunRow, Store } from "../../ports/store.ts";
 import { type Broker, withTimeout } from "./broker.ts";
 
@@ -25,6 +27,7 @@ export interface ReaperParts {
   store: Store;
   clock: Clock;
   broker: Broker;
+  identity: Pick<IdentityIssuer, "end" | "active">;
   trees: FileTrees;
   killLeftBehind: KillLeftBehind;
   /** Ends executors that none of these processes has made; resolves with their count. */
@@ -82,12 +85,19 @@ export function makeReaper(parts: ReaperParts): Reaper {
   async function tick(): Promise<Reaped> {
     const dead = store.owners().filter((owner) => !isAlive(owner));
     const left = store.unfinishedRuns().filter((row) => !isInHands(row) && !closing.has(row.record.id));
+    const identitiesEnd = endIdentities();
     const closed = await Promise.all(left.map(closeRun));
+    await identitiesEnd;
     const [leases, unconfirmed] = await retryDue();
     // Only now: an owner's row is what makes its runs findable as orphans.
     const stillOpen = new Set(store.unfinishedRuns().map((row) => row.owner));
     await Promise.all(dead.filter((owner) => !stillOpen.has(owner.id)).map((owner) => store.unregister(owner.id)));
     return { runs: closed.filter(Boolean).length, leases, directories: 0, unconfirmed };
+  }
+
+  async function endIdentities(): Promise<void> {
+    const orphaned = parts.identity.active().filter((runId) => !isHeldByLivingRun(runId));
+    await Promise.all(orphaned.map((runId) => parts.identity.end(runId).catch(() => undefined)));
   }
 
   async function closeRun(row: RunRow): Promise<boolean> {

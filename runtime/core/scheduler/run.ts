@@ -13,6 +13,7 @@ import {
   type Usage,
 } from "../../model/run.ts";
 import type { RunEvent } from "../../model/run-event.ts";
+import type { NamedRun } from "../../model/spiffe.ts";
 import { isoTime } from "../../model/units.ts";
 import type { Bundle } from "../../ports/bundler.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -59,7 +60,7 @@ export interface RunParts {
   trees: FileTrees;
   openHttpClient: OpenHttpClient;
   resolver: Resolver;
-  identity: () => Promise<IdentityIssuer>;
+  identity: IdentityIssuer;
   archive: RunArchive;
   /** This process, as registered in the store. */
   owner: string;
@@ -80,7 +81,7 @@ interface Held {
  * @param stop aborted to kill the run; its reason goes into the record.
  */
 export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSignal): Promise<RunRecord> {
-  const record = newRecord(order);
+  const record = newRecord(order, parts.identity);
   if (stop.aborted)
     return finish(order, parts, { ...record, ...killedEnding(stop), endedAt: isoTime(parts.clock.nowMs()) });
   let held: Held;
@@ -113,6 +114,7 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
         audit: {
           ...about(order),
           type: "run.launched",
+          ...(record.spiffeId === undefined ? {} : { spiffeId: record.spiffeId }),
           detail: `bundle ${order.bundle.digest}, pid ${held.executor.pid}`,
         },
       },
@@ -157,9 +159,11 @@ function killedEnding({ reason }: AbortSignal): Ending {
 /** The record of a run that has only been accepted. */
 export function newRecord(
   order: Omit<RunOrder, "bundle" | "input"> & { bundle: { digest: string } | null },
+  identity: Pick<IdentityIssuer, "spiffeId">,
 ): RunRecord {
   return {
     id: order.id,
+    spiffeId: identity.spiffeId(namedRun(order)),
     job: order.spec.name,
     trigger: order.trigger,
     state: "accepted",
@@ -177,6 +181,10 @@ export function newRecord(
     teardown: { ...nothingToTearDown },
     layers: [],
   };
+}
+
+function namedRun({ id, spec }: Pick<RunOrder, "id" | "spec">): NamedRun {
+  return { runId: id, job: spec.name, tenant: spec.tenant };
 }
 
 async function prepare({ id, spec }: RunOrder, { pool, trees }: RunParts): Promise<Held> {
@@ -240,7 +248,7 @@ function wire(order: RunOrder, parts: RunParts, { executor, tree }: Held, usage:
     clock: parts.clock,
   });
   const identity = makeIdentity({
-    run: { runId: id, job: spec.name, tenant: spec.tenant },
+    run: namedRun(order),
     grant: spec.grants.identity,
     deadlineAt: launchedAt + spec.limits.wallMs,
     issuer: parts.identity,
@@ -328,12 +336,14 @@ async function untilEnd(
   }
 }
 
-function launchHeader({ id, spec, input }: RunOrder, { guestTime }: RunParts): LaunchHeader {
+function launchHeader(order: RunOrder, { guestTime, identity }: RunParts): LaunchHeader {
+  const { id, spec, input } = order;
   const clock: GuestClock = guestTime === undefined ? { mode: "real" } : { mode: "host", nowMs: guestTime.nowMs() };
   return {
     type: "launch",
     runId: id,
     job: spec.name,
+    spiffeId: identity.spiffeId(namedRun(order)),
     input,
     runMs: spec.limits.wallMs,
     resultBytesMax: spec.limits.resultBytes,
