@@ -9,6 +9,7 @@ import type { EgressKey } from "../../ports/credential-issuer.ts";
 import { Denied, Failed, hintOf } from "./capability.ts";
 import type { SealedCredential } from "./credential.ts";
 import type { Asked, AskedBody } from "./network-asked.ts";
+import { type Aws4Place, signAws4, whyUnsignable } from "./network-aws4.ts";
 import { decoded, findPlaceholder, type Placed, putSecret } from "./network-places.ts";
 
 /** What of a request goes over the wire, and the key that its connection shows. */
@@ -19,10 +20,16 @@ export interface ForTheWire extends Placed {
 
 /**
  * Puts the credential in.
+ * @param nowMs the date of a signature.
  * @throws Denied `credential_place` when placeholder or value stand where they may not, `ended` when the lease has ended,
  * `uses` when it was used as often as granted.
  */
-export function placeCredential(sealed: SealedCredential | null, asked: Asked, address: string): ForTheWire {
+export async function placeCredential(
+  sealed: SealedCredential | null,
+  asked: Asked,
+  address: string,
+  nowMs: number,
+): Promise<ForTheWire> {
   const path = asked.url.pathname + asked.url.search;
   const body = asked.body?.kind === "inline" ? asked.body.bytes : null;
   const asIs: ForTheWire = { headers: asked.headers, path, body, key: undefined };
@@ -43,9 +50,22 @@ export function placeCredential(sealed: SealedCredential | null, asked: Asked, a
     const text = `it stands there ${found.inPlace} times, and once is enough`;
     throw misplaced(sealed, asked, text, `credential.perRequest: ${found.inPlace}`);
   }
+  if ("aws4" in place) return { ...asIs, headers: await sign(sealed, place, asked, nowMs) };
   sealed.use();
   if ("tls" in place) return { ...asIs, key: sealed.key() };
   return { ...putSecret(place, placeholder, value, asked), key: undefined };
+}
+
+async function sign(sealed: SealedCredential, place: Aws4Place, asked: Asked, nowMs: number) {
+  const why = whyUnsignable(place, asked);
+  if (why !== undefined) {
+    const remedy = why.wanted === undefined ? undefined : `credential.place: ${inWords(why.wanted)}`;
+    throw misplaced(sealed, asked, why.found, remedy);
+  }
+  const key = sealed.key();
+  if (key?.kind !== "aws") throw new Denied("ended", "the credential has ended with its lease", asked.target);
+  sealed.use();
+  return signAws4(place, key, asked, nowMs);
 }
 
 /** The request is one that may have the credential. */

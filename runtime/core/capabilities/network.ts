@@ -111,7 +111,7 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
     requireRequestLeft(asked, context);
     if (matchRule(grant.allow, asked.line) === undefined) throw notAllowed(grant, asked);
     const address = await deadline.within(() => addresses.addressFor(asked, deadline.signal));
-    const { headers, path, body, key } = placeCredential(sealed, asked, address);
+    const { headers, path, body, key } = await placeCredential(sealed, asked, address, clock.nowMs());
     requireRequestLeft(asked, context); // again: others may have been counted while the name was resolved
     context.usage.requests += 1;
     const { method, scheme, host, port } = asked.line;
