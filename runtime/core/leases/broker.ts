@@ -93,7 +93,7 @@ export function makeBroker({ store, clock, handles, revoker, issuer }: BrokerPar
     refuseEnded(hold, "before its credential was issued");
     const { scope, purpose } = grant;
     const asked = { lease: { runId }, job, tenant, scope, purpose, expiresAt: intended.expiresAt };
-    store.fence();
+    mayAsk(runId);
     const credential = await askFor((signal) => at.issue(asked, signal, (text) => note(hold, text)), runId, hold);
     checkCredential(credential, intended, hold);
     refuseEnded(hold, "while its credential was issued");
@@ -114,6 +114,13 @@ export function makeBroker({ store, clock, handles, revoker, issuer }: BrokerPar
     return life.live;
   }
 
+  /** @throws MayflyError `fenced`; IssuerFailure when another process has ended what was to be issued. */
+  function mayAsk(runId: RunId): void {
+    store.fence();
+    if (store.lease(runId)?.state === "intended") return;
+    throw new IssuerFailure("issuer_unavailable", "the lease was ended before its credential was issued");
+  }
+
   /** Durable before the issuer acts on it; nothing more is begun once the end has. */
   async function note(hold: Held, text: string): Promise<void> {
     const handle = await handles.seal(hold.request.runId, text);
@@ -122,7 +129,7 @@ export function makeBroker({ store, clock, handles, revoker, issuer }: BrokerPar
       throw new IssuerFailure("issuer_unavailable", "the lease was ended before its credential was issued");
     hold.lease = noted;
     await store.commit([{ put: "lease", lease: noted, from: ["intended"] }]);
-    store.fence();
+    mayAsk(hold.request.runId);
   }
 
   // An answer that comes after we gave up waiting may stand for a live credential, and for one that the end, over by
