@@ -126,7 +126,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     const pool = world.pool ?? (await openPool({ ...options, env }, store.installation, state, owner.id));
     const jobs = new Map(Object.entries(config.jobs).filter(([name]) => options.jobs?.includes(name) ?? true));
     const keys = openKeys(state);
-    const issuers = makeIssuers({ config, env, store, state, keys: keys.store, world });
+    const issuers = makeIssuers({ config, env, store, state, keys: keys.store, identity: noIdentity, world });
     const bundler = makeBundler({ directory: config.directory, stateDirectory: config.stateDirectory });
     const bundle = remember((job: JobSpec) => job.name, world.bundle ?? ((job: JobSpec) => bundler.bundle(job.entry)));
     const broker = makeBroker({ store, clock: systemClock, box: keys.box, issuer: issuers.get });

@@ -8,6 +8,7 @@ export type {
   AuthorJwtIssuer,
   AuthorLimits,
   AuthorNetwork,
+  AuthorOauthIssuer,
   AuthorPostgresIssuer,
   AuthorSchedule,
   Duration,
@@ -20,6 +21,7 @@ export {
   type IssuerConfig,
   issuers,
   type JwtIssuerConfig,
+  type OauthIssuerConfig,
   type PostgresIssuerConfig,
   parseConfig,
 } from "./config.ts";

@@ -1,16 +1,19 @@
 // The issuers of an installation: each kind with what it needs, a few lines each. Opened when first needed: a job without a
 // credential needs none of them, and one that can't be had stops no other.
 import { makeJwtIssuer } from "../adapters/issuers/jwt.ts";
+import { makeOauthIssuer } from "../adapters/issuers/oauth.ts";
+import type { OauthClient } from "../adapters/issuers/oauth-client.ts";
 import { makePostgresIssuer } from "../adapters/issuers/postgres.ts";
 import type { SqliteStore } from "../adapters/stores/sqlite.ts";
 import { systemClock } from "../adapters/system/clock.ts";
 import { systemRandom } from "../adapters/system/random.ts";
-import { readSecret } from "../adapters/system/secret-source.ts";
+import { readSecret, type SecretSource } from "../adapters/system/secret-source.ts";
 import type { StateDirectory } from "../adapters/system/state-directory.ts";
-import type { Config, IssuerConfig } from "../config.ts";
+import type { Config, IssuerConfig, OauthIssuerConfig } from "../config.ts";
 import { MayflyError, messageOf } from "../model/error.ts";
 import type { JobSpec } from "../model/job.ts";
 import { type CredentialIssuer, IssuerFailure } from "../ports/credential-issuer.ts";
+import type { IdentityIssuer } from "../ports/identity.ts";
 import type { KeyStore } from "../ports/key-store.ts";
 import { remember } from "./remember.ts";
 
@@ -21,6 +24,8 @@ export interface IssuersParts {
   state: StateDirectory;
   /** Signing keys and authorities, encrypted at rest. */
   keys: KeyStore;
+  /** Of runs, towards servers that take it in exchange. */
+  identity: () => Promise<IdentityIssuer>;
   /** Test kit: `issuer` in the place of every issuer of the config, `around` each of them. */
   world: {
     issuer?: (name: string) => Promise<CredentialIssuer>;
@@ -48,9 +53,27 @@ const makers: Makers = {
       ...{ audience, listen, registry: store.tokens },
       keysFile: state.keysFile(`jwt-${listen.port}.json`),
     }),
+  oauth: (config, { store, env, identity }) => {
+    const { name, client, mode, transport } = config;
+    const read = (from: SecretSource) => readSecret(from, env, name, "what the server gave for this client");
+    return makeOauthIssuer({
+      ...config,
+      ...shared(name, store),
+      identity,
+      transportKey: transport.client === null ? null : read(transport.client.key),
+      client: oauthClient(client, read),
+      mode: mode.kind === "token" ? mode : { ...mode, initial: mode.initial === null ? null : read(mode.initial) },
+    });
+  },
   postgres: ({ name, url }, { store, env }) =>
     makePostgresIssuer({ ...shared(name, store), adminUrl: readSecret(url, env, name) }),
 };
+
+function oauthClient(client: OauthIssuerConfig["client"], read: (from: SecretSource) => string): OauthClient {
+  const { id } = client;
+  if ("secret" in client) return { id, secret: read(client.secret) };
+  return "key" in client ? { id, key: read(client.key) } : { id, tls: client.tls };
+}
 
 function shared(name: string, { installation }: SqliteStore) {
   return { name, installation, clock: systemClock, random: systemRandom };
