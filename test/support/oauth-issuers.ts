@@ -1,13 +1,14 @@
 // An OAuth issuer against a real server, with what the tests of it have in common: parts, requests, leases whose handles are
 // kept as the broker keeps them, and identities signed by a key that the server knows.
 import { exportJWK, generateKeyPair, type JSONWebKeySet, SignJWT } from "jose";
+import type { Test } from "tap";
 import { makeOauthIssuer, type OauthIssuerParts } from "../../runtime/adapters/issuers/oauth.ts";
 import { systemClock } from "../../runtime/adapters/system/clock.ts";
 import { runIdDigits } from "../../runtime/model/ids.ts";
 import type { CredentialIssuer, IssueRequest, LeaseRef } from "../../runtime/ports/credential-issuer.ts";
 import type { IdentityIssuer } from "../../runtime/ports/identity.ts";
 import { newLease } from "../../runtime/testkit/issuer-contract.ts";
-import type { OidcServer } from "./oidc-server.ts";
+import { type OidcOptions, type OidcServer, startOidcServer } from "./oidc-server.ts";
 
 export const installation = "0a1b2c3d";
 export const never = new AbortController().signal;
@@ -28,6 +29,28 @@ export function partsFor(server: OidcServer, changes: Partial<OauthIssuerParts> 
 
 export function openIssuer(server: OidcServer, changes?: Partial<OauthIssuerParts>): Promise<CredentialIssuer> {
   return makeOauthIssuer(partsFor(server, changes));
+}
+
+/** What differs between the two. */
+export const modes = { registration: {}, token: { mode: { kind: "token" } } } satisfies Record<
+  "registration" | "token",
+  Partial<OauthIssuerParts>
+>;
+
+export async function start(t: Test, options?: OidcOptions): Promise<OidcServer> {
+  const server = await startOidcServer(options);
+  t.teardown(() => server.stop());
+  return server;
+}
+
+export async function open(
+  t: Test,
+  server: OidcServer,
+  changes?: Partial<OauthIssuerParts>,
+): Promise<CredentialIssuer> {
+  const issuer = await openIssuer(server, changes);
+  t.teardown(() => issuer.close());
+  return issuer;
 }
 
 export function requestFor(lease: LeaseRef, changes: Partial<IssueRequest> = {}): IssueRequest {

@@ -24,7 +24,7 @@ export interface Sighting {
 }
 
 export interface Sightings {
-  client?: Sighting;
+  client: Sighting | undefined;
   tokens: readonly Sighting[];
 }
 
@@ -49,6 +49,11 @@ export function parseHandle(text: string): OauthHandle {
     (client === undefined || (typeof client.uri === "string" && typeof client.token === "string"));
   if (!fits) throw new IssuerFailure("issuer_garbage", "the lease's handle is of another version");
   return { tokens, until, sure, ...(client === undefined ? {} : { client }) };
+}
+
+/** Whether whoever knows `one` has nothing more to end in `other`: it is of the same request, or of the same client. */
+export function covers(one: OauthHandle, other: OauthHandle): boolean {
+  return one.client?.uri === other.client?.uri && other.tokens.every((token) => one.tokens.includes(token));
 }
 
 function read(text: string): OauthHandle & { v?: unknown } {

@@ -35,10 +35,6 @@ const identityMs = 60_000;
 /** A token's life begins when the server answers, which may be so long after we asked; ms. */
 export const answerMs = 8_000;
 
-export function grantOf({ grant }: Pick<OrderParts, "grant">): string {
-  return grant === "token-exchange" ? exchangeGrant : grant;
-}
-
 /** @throws IssuerFailure `scope_invalid`, `issuer_refused`; what an identity can't be had for. */
 export async function orderOf(
   request: IssueRequest,
@@ -52,7 +48,7 @@ export async function orderOf(
   checkRoom(expiresAt - now, tokenLifeMs);
   const subject = parts.grant === "token-exchange" ? await subjectOf(request, parts, now, signal) : undefined;
   return {
-    grant: grantOf(parts),
+    grant: subject === undefined ? "client_credentials" : exchangeGrant,
     words: {
       scope: scope.join(" "),
       ...(audience === null ? {} : { audience }),

@@ -8,7 +8,7 @@
 //   nothing → asked (noted) → heard of (noted, in mode token) → shown by introspection → handed out → ended → proven dead
 //
 // What is refused on that way is ended at once, and by the broker again. What is asked is oauth-order.ts's, how one token is
-// had oauth-obtain.ts's, clients of runs oauth-registration.ts's, and what silence proves oauth-handle.ts's.
+// had oauth-obtain.ts's, clients of runs oauth-registration.ts's, how they end and how that is proven oauth-endings.ts's.
 import { MayflyError } from "../../model/error.ts";
 import { type RunId, runIdDigits } from "../../model/ids.ts";
 import type { Transport } from "../../model/issuer.ts";
@@ -18,17 +18,16 @@ import {
   type IssuedCredential,
   type IssueRequest,
   IssuerFailure,
-  type LeaseRef,
   type NoteHandle,
-  type Proof,
 } from "../../ports/credential-issuer.ts";
 import { makeIssuerHttp } from "./issuer-http.ts";
 import { checkScope } from "./oauth-answer.ts";
 import { makeCaller, type OauthClient } from "./oauth-client.ts";
-import { conclude, formatHandle, nothing, type OauthHandle, parseHandle, type Sighting } from "./oauth-handle.ts";
+import { makeEndings } from "./oauth-endings.ts";
+import { formatHandle, nothing, type OauthHandle } from "./oauth-handle.ts";
 import { isRefusal, obtainToken } from "./oauth-obtain.ts";
-import { answerMs, grantOf, type Order, type OrderParts, orderOf } from "./oauth-order.ts";
-import { deleteClient, lookForClient, makeTrial, type Registered, registerClient } from "./oauth-registration.ts";
+import { answerMs, type Order, type OrderParts, orderOf } from "./oauth-order.ts";
+import { makeTrial, registerClient } from "./oauth-registration.ts";
 import { type Caller, findServer, type OauthServer } from "./oauth-server.ts";
 
 export interface OauthIssuerParts extends OrderParts {
@@ -47,8 +46,6 @@ export interface OauthIssuerParts extends OrderParts {
   without: readonly ("revocation" | "introspection")[];
   clock: Clock;
 }
-
-type Keep = (handle: OauthHandle) => Promise<void>;
 
 /** To end what was refused, before the broker ends it again; ms. With `answerMs` below the broker's ten seconds. */
 const cleanMs = 1_500;
@@ -72,6 +69,15 @@ export async function makeOauthIssuer(parts: OauthIssuerParts): Promise<Credenti
   }
 }
 
+/** One issue, as its steps hand it on. */
+interface Issuing {
+  request: IssueRequest;
+  order: Order;
+  /** Durable, and remembered. */
+  keep(handle: OauthHandle): Promise<void>;
+  signal: AbortSignal;
+}
+
 function issuerAt(
   server: OauthServer,
   self: Caller,
@@ -79,125 +85,75 @@ function issuerAt(
   close: () => Promise<void>,
 ): CredentialIssuer {
   const { clock, mode } = parts;
-  const { introspection_endpoint: introspection, revocation_endpoint: revocation } = server.metadata;
-  /** Of runs of this process that are not proven dead. */
-  const known = new Map<RunId, OauthHandle>();
+  const endings = makeEndings(server, self, clock.nowMs);
   const inTurn = makeTurns();
   const trial = makeTrial();
 
   async function issue(request: IssueRequest, note: NoteHandle, signal: AbortSignal): Promise<IssuedCredential> {
     const { runId } = request.lease;
     const order = await orderOf(request, parts, clock.nowMs(), signal);
-    await endEarlier(request.lease, signal);
-    const keep: Keep = async (handle) => {
-      known.set(runId, handle);
+    await endings.endEarlier(request.lease, signal);
+    const keep = async (handle: OauthHandle) => {
+      const isThere = handle.client !== undefined || handle.tokens.length > 0; // to be ended, noted or not
+      if (isThere) endings.remember(runId, handle);
       await note(formatHandle(handle));
+      endings.remember(runId, handle);
     };
+    const issuing = { request, order, keep, signal };
     try {
-      return mode.kind === "token"
-        ? await issueOwn(order, keep, signal)
-        : await issueAsClient(order, keep, signal, (on) =>
-            registerClient(
-              server,
-              { name: nameOf(runId), scope: request.scope, grant: grantOf(parts) },
-              mode.initial,
-              on,
-            ),
-          );
+      return mode.kind === "token" ? await issueOwn(issuing) : await issueAsClient(issuing, mode.initial);
     } catch (error) {
-      const left = known.get(runId);
-      if (left !== undefined) await end(left, AbortSignal.timeout(cleanMs)).catch(() => undefined);
+      await endings.revoke({ runId }, AbortSignal.timeout(cleanMs)).catch(() => undefined);
       throw error;
     }
   }
 
-  const nameOf = (run: RunId) => `mayfly-${parts.installation}-${runIdDigits(run)}`;
-
-  function asked(more: { client?: OauthHandle["client"]; sure?: boolean } = {}): OauthHandle {
-    const { client, sure = false } = more;
-    return { ...(client === undefined ? {} : { client }), tokens: [], until: clock.nowMs() + parts.tokenLifeMs, sure };
+  /** What is noted before a token is asked for. */
+  function asked(sure: boolean, client?: OauthHandle["client"]): OauthHandle {
+    const until = clock.nowMs() + parts.tokenLifeMs;
+    return { tokens: [], until, sure, ...(client === undefined ? {} : { client }) };
   }
 
-  function obtain(order: Order, as: Caller, before: OauthHandle, keep: Keep | undefined, signal: AbortSignal) {
+  /** @param heard keeps what was heard of; absent where it ends with the run's client. */
+  function obtain({ order, signal }: Issuing, as: Caller, before: OauthHandle, heard?: Issuing["keep"]) {
     const expected = { ...order.expected, clientId: as.client.client_id };
-    return obtainToken({ ...order, expected, server, as, self, before, keep, nowMs: clock.nowMs, signal });
+    const { nowMs } = clock;
+    return obtainToken({ ...order, expected, server, as, self, before, keep: heard, nowMs, signal });
   }
 
-  async function issueOwn(order: Order, keep: Keep, signal: AbortSignal): Promise<IssuedCredential> {
-    const before = asked();
-    let last = before;
-    const keepLast: Keep = (handle) => {
-      last = handle;
-      return keep(handle);
-    };
-    await keepLast(before);
+  async function issueOwn(issuing: Issuing): Promise<IssuedCredential> {
+    const before = asked(false);
+    await issuing.keep(before);
+    let wasHeard = false;
     try {
-      return (await obtain(order, self, before, keepLast, signal)).issued;
+      const { issued } = await obtain(issuing, self, before, (handle) => {
+        wasHeard = true;
+        return issuing.keep(handle);
+      });
+      return issued;
     } catch (error) {
-      if (last === before && isRefusal(error)) await keep(nothing);
+      if (!wasHeard && isRefusal(error)) await issuing.keep(nothing);
       throw error;
     }
   }
 
-  async function issueAsClient(
-    order: Order,
-    keep: Keep,
-    signal: AbortSignal,
-    register: (signal: AbortSignal) => Promise<Registered>,
-  ): Promise<IssuedCredential> {
+  async function issueAsClient(issuing: Issuing, initial: string | null): Promise<IssuedCredential> {
+    const { request, order, keep, signal } = issuing;
+    const name = `mayfly-${parts.installation}-${runIdDigits(request.lease.runId)}`;
+    const register = () => registerClient(server, { name, grant: order.grant, scope: request.scope }, initial, signal);
     await trial.pass({
-      ...{ server, signal, register: () => register(signal) },
+      ...{ server, register, signal },
       async obtain({ caller, client }) {
-        const before = asked({ client });
+        const before = asked(false, client);
         await keep(before);
-        return obtain(order, caller, before, keep, signal);
+        return obtain(issuing, caller, before, keep);
       },
       isActive: async (token) => (await server.introspect(self, token, signal)).active,
     });
-    const { caller, client } = await register(signal);
-    const before = asked({ client, sure: true });
+    const { caller, client } = await register();
+    const before = asked(true, client);
     await keep(before);
-    return (await obtain(order, caller, before, undefined, signal)).issued;
-  }
-
-  /** What was noted, here or by a process before; both where a crash or a race left them different. */
-  function handlesOf({ runId, handle }: LeaseRef): OauthHandle[] {
-    const mine = known.get(runId);
-    if (handle === undefined) return mine === undefined ? [] : [mine];
-    return mine === undefined || formatHandle(mine) === handle ? [parseHandle(handle)] : [mine, parseHandle(handle)];
-  }
-
-  async function end({ client, tokens }: OauthHandle, signal: AbortSignal): Promise<void> {
-    if (client !== undefined) return deleteClient(server, client, signal);
-    if (revocation === undefined) return;
-    for (const token of tokens.toReversed()) await server.revoke(self, token, signal);
-  }
-
-  async function endEarlier(lease: LeaseRef, signal: AbortSignal): Promise<void> {
-    for (const earlier of handlesOf(lease)) {
-      await end(earlier, signal);
-      const { verdict } = await proveHandle(earlier, undefined, signal);
-      if (verdict === "alive") throw new IssuerFailure("issuer_refused", "an earlier token of this run can't be ended");
-    }
-  }
-
-  async function proveHandle(handle: OauthHandle, secret: string | undefined, signal: AbortSignal): Promise<Proof> {
-    const { client } = handle;
-    const tokens =
-      introspection === undefined ? [] : new Set([...handle.tokens, ...(secret === undefined ? [] : [secret])]);
-    const [atHome, ...shown] = await Promise.all([
-      client === undefined ? undefined : sighted(() => lookForClient(server, client, signal)),
-      ...[...tokens].map((token) => sighted(() => lookForToken(token, signal))),
-    ]);
-    const sightings = { ...(atHome === undefined ? {} : { client: atHome }), tokens: shown as Sighting[] };
-    return conclude(handle, sightings, clock.nowMs());
-  }
-
-  async function lookForToken(token: string, signal: AbortSignal): Promise<Sighting> {
-    const { active } = await server.introspect(self, token, signal);
-    return active
-      ? { state: "there", how: "introspection: active" }
-      : { state: "gone", how: "introspection: inactive" };
+    return (await obtain(issuing, caller, before)).issued;
   }
 
   return {
@@ -206,25 +162,12 @@ function issuerAt(
 
     async issue(request, signal, note) {
       if (note === undefined)
-        throw new IssuerFailure("issuer_refused", "a token without a name needs a place for its handle");
+        throw new IssuerFailure("issuer_refused", "a token has no name: its handle must be noted");
       return inTurn(request.lease.runId, () => issue(request, note, bounded(signal)));
     },
 
-    async revoke(lease, signal) {
-      const within = bounded(signal);
-      await Promise.all(handlesOf(lease).map((handle) => end(handle, within)));
-    },
-
-    async prove(lease, secret, signal) {
-      const within = bounded(signal);
-      const handles = handlesOf(lease);
-      if (handles.length === 0) return { verdict: "dead", how: "nothing was asked of the server for this run" };
-      const proofs = await Promise.all(handles.map((handle) => proveHandle(handle, secret, within)));
-      const worst = ["alive", "unknowable", "dead"].map((verdict) => proofs.find((proof) => proof.verdict === verdict));
-      const proof = worst.find((each) => each !== undefined) as Proof;
-      if (proof.verdict === "dead") known.delete(lease.runId);
-      return proof;
-    },
+    revoke: async (lease, signal) => endings.revoke(lease, bounded(signal)),
+    prove: async (lease, secret, signal) => endings.prove(lease, secret, bounded(signal)),
 
     // There is no list of tokens or clients in OAuth: what a process before has left is found by the handles of its leases.
     sweep: async () => [],
@@ -237,14 +180,6 @@ function issuerAt(
 function bounded(signal: AbortSignal): AbortSignal {
   if (signal.aborted) throw new IssuerFailure("issuer_unavailable", "the caller has given up");
   return AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
-}
-
-async function sighted(look: () => Promise<Sighting>): Promise<Sighting> {
-  try {
-    return await look();
-  } catch (error) {
-    return { state: "unknown", how: error instanceof Error ? error.message : "no answer" };
-  }
 }
 
 /** One after the other for each run. */

@@ -8,30 +8,21 @@ import type { OauthIssuerParts } from "../../../runtime/adapters/issuers/oauth.t
 import { MayflyError } from "../../../runtime/model/error.ts";
 import { newLease } from "../../../runtime/testkit/issuer-contract.ts";
 import { makeAuthority } from "../../support/certificates.ts";
-import { issueTo, makeSigner, never, openIssuer, subjectIssuer } from "../../support/oauth-issuers.ts";
 import {
-  audiences,
-  type OidcOptions,
-  type OidcServer,
-  startOidcServer,
-  tryAtResource,
-} from "../../support/oidc-server.ts";
-
-const modes = { registration: {}, token: { mode: { kind: "token" } } } satisfies Record<
-  string,
-  Partial<OauthIssuerParts>
->;
-
-async function start(t: Test, options?: OidcOptions): Promise<OidcServer> {
-  const server = await startOidcServer(options);
-  t.teardown(() => server.stop());
-  return server;
-}
+  issueTo,
+  makeSigner,
+  modes,
+  never,
+  open,
+  openIssuer,
+  start,
+  subjectIssuer,
+} from "../../support/oauth-issuers.ts";
+import { audiences, type OidcServer, tryAtResource } from "../../support/oidc-server.ts";
 
 /** From the first request to the proof of death. */
 async function wholeLife(t: Test, server: OidcServer, changes: Partial<OauthIssuerParts>): Promise<void> {
-  const issuer = await openIssuer(server, changes);
-  t.teardown(() => issuer.close());
+  const issuer = await open(t, server, changes);
   const { lease, issued } = await issueTo(issuer);
   t.equal(await tryAtResource(server, issued.secret), "accepted");
   await issuer.revoke(lease, never);
@@ -46,8 +37,7 @@ t.test("a client with a secret, whatever characters its id and the secret are of
   const secret = 'a:b+c%20&d=e"f\\g';
   const server = await start(t, { client: { client_id: id, client_secret: secret } });
   for (const mode of Object.values(modes)) await wholeLife(t, server, { ...mode, client: { id, secret } });
-  const wrong = await openIssuer(server, { ...modes.token, client: { id, secret: `${secret}x` } });
-  t.teardown(() => wrong.close());
+  const wrong = await open(t, server, { ...modes.token, client: { id, secret: `${secret}x` } });
   const lease = newLease();
   await t.rejects(issueTo(wrong, lease), { code: "issuer_refused", message: /authentication|invalid_client/ });
   t.match(await wrong.prove(lease, undefined, never), { verdict: "dead", how: /refused: nothing was issued/ });
@@ -102,11 +92,10 @@ t.test("over TLS, with an authority of one's own, and a client that is its certi
   const other = await (await makeAuthority("a stranger's")).issue("mayfly");
   writeFileSync(at("strangers.pem"), other.certificate);
   const stranger = { certificate: at("strangers.pem"), key: { env: "KEY" } };
-  const issuer = await openIssuer(server, {
+  const issuer = await open(t, server, {
     ...{ ...modes.token, ...shown, transportKey: other.key },
     transport: { ...shown.transport, client: stranger },
   });
-  t.teardown(() => issuer.close());
   await t.rejects(issueTo(issuer), { code: "issuer_refused" }, "the same name, by another authority");
 
   const untrusted = { ...shown, transport: { ...shown.transport, ca: null } };
@@ -121,11 +110,10 @@ t.test("[CRED-19] a token that is bound to a certificate is no use to a job, and
   const own = await authority.issue("mayfly");
   const directory = t.testdir({ "ca.pem": authority.ca, "own.pem": own.certificate });
   const certificate = join(directory, "own.pem");
-  const issuer = await openIssuer(server, {
+  const issuer = await open(t, server, {
     ...{ ...modes.token, transportKey: own.key, client: { id: "mayfly", tls: "client" } },
     transport: { ca: join(directory, "ca.pem"), client: { certificate, key: { env: "KEY" } }, plaintext: false },
   });
-  t.teardown(() => issuer.close());
   await t.rejects(issueTo(issuer), { code: "issuer_garbage", message: /bound to a key/ });
   t.same(server.liveTokens(), []);
 });
@@ -147,8 +135,7 @@ t.test("a run's client has a key that only we have; a secret only where the serv
 
 t.test("the server's name for a run's client says whose it is, and it may no more than the run", async (t) => {
   const server = await start(t);
-  const issuer = await openIssuer(server);
-  t.teardown(() => issuer.close());
+  const issuer = await open(t, server);
   const { lease } = await issueTo(issuer);
   t.same(server.clients(), [`mayfly-0a1b2c3d-${lease.runId.slice(4)}`]);
   await issuer.revoke(lease, never);
@@ -156,8 +143,7 @@ t.test("the server's name for a run's client says whose it is, and it may no mor
 
 t.test("without the right initial access token nobody registers", async (t) => {
   const server = await start(t);
-  const issuer = await openIssuer(server, { mode: { kind: "registration", initial: "guessed" } });
-  t.teardown(() => issuer.close());
+  const issuer = await open(t, server, { mode: { kind: "registration", initial: "guessed" } });
   const lease = newLease();
   await t.rejects(issueTo(issuer, lease), { code: "issuer_refused" });
   t.match(await issuer.prove(lease, undefined, never), { verdict: "dead", how: /nothing was asked/ });
@@ -168,8 +154,7 @@ t.test(
   async (t) => {
     const server = await start(t);
     for (const mode of Object.values(modes)) {
-      const issuer = await openIssuer(server, mode);
-      t.teardown(() => issuer.close());
+      const issuer = await open(t, server, mode);
       const { lease, issued } = await issueTo(issuer);
       const told = await fetch(server.resource, { headers: { authorization: `Bearer ${issued.secret}` } });
       t.match(await told.json(), { active: true, scope: "orders:read" });
@@ -190,8 +175,7 @@ t.test("in exchange for a run's identity (RFC 8693), in both modes", async (t) =
   const exchange: Partial<OauthIssuerParts> = { grant: "token-exchange", identity: async () => identity };
   for (const mode of Object.values(modes)) {
     await wholeLife(t, server, { ...exchange, ...mode });
-    const issuer = await openIssuer(server, { ...exchange, ...mode, audience: audiences[0] ?? null });
-    t.teardown(() => issuer.close());
+    const issuer = await open(t, server, { ...exchange, ...mode, audience: audiences[0] ?? null });
     const { lease, issued } = await issueTo(issuer);
     const told = await fetch(server.resource, { headers: { authorization: `Bearer ${issued.secret}` } });
     const run = { runId: lease.runId, job: "", tenant: "" };
@@ -219,16 +203,14 @@ t.test("[CRED-19] [CRED-30] an exchange whose subject or audience is another's i
     if (context.path.endsWith("/introspection") && body.aud !== undefined) body.aud = audiences[1];
   });
   for (const [name, changes, message] of cases) {
-    const issuer = await openIssuer(server, { ...exchange, ...changes });
-    t.teardown(() => issuer.close());
+    const issuer = await open(t, server, { ...exchange, ...changes });
     const lease = newLease();
     await t.rejects(issueTo(issuer, lease), { code: "issuer_garbage", message }, name);
     t.same(server.liveTokens(), [], name);
     t.match(await issuer.prove(lease, undefined, never), { verdict: "dead" }, name);
   }
   const stranger = (await makeSigner()).identity;
-  const issuer = await openIssuer(server, { ...exchange, identity: async () => stranger });
-  t.teardown(() => issuer.close());
+  const issuer = await open(t, server, { ...exchange, identity: async () => stranger });
   await t.rejects(issueTo(issuer), "an identity that somebody else signed");
   t.same(server.liveTokens(), []);
 });
