@@ -11,6 +11,7 @@ import type { SandboxConfig } from "./config/author.ts";
 import { type IdentityConfig, parseIdentity, relateAudiences } from "./config/identity.ts";
 import {
   type AuthorJwtIssuer,
+  type AuthorOauthIssuer,
   type AuthorPostgresIssuer,
   type IssuerConfig,
   issuerKinds,
@@ -53,6 +54,10 @@ export const issuers = {
   /** Signs short-lived access tokens (RFC 9068) in this process, and answers introspection (RFC 7662) on loopback. */
   jwt(options: Omit<AuthorJwtIssuer, "kind">): AuthorJwtIssuer {
     return { ...options, kind: "jwt" };
+  },
+  /** Asks an OAuth 2 server for access tokens, by default as a client of its own for each run (RFC 7591, RFC 7592). */
+  oauth(options: Omit<AuthorOauthIssuer, "kind">): AuthorOauthIssuer {
+    return { ...options, kind: "oauth" };
   },
   /** Makes a login role for each run, with grants on the tables of its scope. */
   postgres(options: Omit<AuthorPostgresIssuer, "kind">): AuthorPostgresIssuer {

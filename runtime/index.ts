@@ -10,6 +10,7 @@ export type {
   AuthorJwtIssuer,
   AuthorLimits,
   AuthorNetwork,
+  AuthorOauthIssuer,
   AuthorPostgresIssuer,
   AuthorSchedule,
   Duration,
@@ -22,6 +23,7 @@ export {
   type IssuerConfig,
   issuers,
   type JwtIssuerConfig,
+  type OauthIssuerConfig,
   type PostgresIssuerConfig,
   parseConfig,
 } from "./config.ts";

@@ -1,13 +1,15 @@
 // The issuers of an installation: each kind with what it needs, a few lines each. Opened when first needed: a job without a
 // credential needs none of them, and one that can't be had stops no other.
 import { makeJwtIssuer } from "../adapters/issuers/jwt.ts";
+import { makeOauthIssuer } from "../adapters/issuers/oauth.ts";
+import type { OauthClient } from "../adapters/issuers/oauth-client.ts";
 import { makePostgresIssuer } from "../adapters/issuers/postgres.ts";
 import type { SqliteStore } from "../adapters/stores/sqlite.ts";
 import { systemClock } from "../adapters/system/clock.ts";
 import { systemRandom } from "../adapters/system/random.ts";
-import { readSecret } from "../adapters/system/secret-source.ts";
+import { readSecret, type SecretSource } from "../adapters/system/secret-source.ts";
 import type { StateDirectory } from "../adapters/system/state-directory.ts";
-import type { Config, IssuerConfig } from "../config.ts";
+import type { Config, IssuerConfig, OauthIssuerConfig } from "../config.ts";
 import { MayflyError, messageOf } from "../model/error.ts";
 import type { JobSpec } from "../model/job.ts";
 import { type CredentialIssuer, IssuerFailure } from "../ports/credential-issuer.ts";
@@ -55,9 +57,27 @@ const makers: Makers = {
       ...{ audience, listen, registry: store.tokens, keys: signing(listen.port) },
       ...{ trustDomain: trustDomainOf(config, store), identityUrl: identityUrlAt(config, listen) },
     }),
+  oauth: (config, { store, env, identity }) => {
+    const { name, client, mode, transport } = config;
+    const read = (from: SecretSource) => readSecret(from, env, name, "what the server gave for this client");
+    return makeOauthIssuer({
+      ...config,
+      ...shared(name, store),
+      identity: async () => identity,
+      transportKey: transport.client === null ? null : read(transport.client.key),
+      client: oauthClient(client, read),
+      mode: mode.kind === "token" ? mode : { ...mode, initial: mode.initial === null ? null : read(mode.initial) },
+    });
+  },
   postgres: ({ name, url }, { store, env }) =>
     makePostgresIssuer({ ...shared(name, store), adminUrl: readSecret(url, env, name) }),
 };
+
+function oauthClient(client: OauthIssuerConfig["client"], read: (from: SecretSource) => string): OauthClient {
+  const { id } = client;
+  if ("secret" in client) return { id, secret: read(client.secret) };
+  return "key" in client ? { id, key: read(client.key) } : { id, tls: client.tls };
+}
 
 function shared(name: string, { installation }: SqliteStore) {
   return { name, installation, clock: systemClock, random: systemRandom };
