@@ -13,6 +13,7 @@ import {
   type AuthorJwtIssuer,
   type AuthorOauthIssuer,
   type AuthorPostgresIssuer,
+  type AuthorX509Issuer,
   type IssuerConfig,
   issuerKinds,
 } from "./config/issuers/all.ts";
@@ -62,6 +63,10 @@ export const issuers = {
   /** Makes a login role for each run, with grants on the tables of its scope. */
   postgres(options: Omit<AuthorPostgresIssuer, "kind">): AuthorPostgresIssuer {
     return { ...options, kind: "postgres" };
+  },
+  /** Signs a TLS client certificate for each run by an authority of its own, and publishes a revocation list. */
+  x509(options: Omit<AuthorX509Issuer, "kind"> = {}): AuthorX509Issuer {
+    return { ...options, kind: "x509" };
   },
 };
 

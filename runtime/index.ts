@@ -13,6 +13,7 @@ export type {
   AuthorOauthIssuer,
   AuthorPostgresIssuer,
   AuthorSchedule,
+  AuthorX509Issuer,
   Duration,
   SandboxConfig,
   Size,

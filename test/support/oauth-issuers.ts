@@ -91,6 +91,7 @@ export async function makeSigner(): Promise<{ identity: IdentityIssuer; jwks: JS
       return { token, expiresAt: request.expiresAt };
     },
     async end() {},
+    active: () => [],
   };
   return { identity, jwks: { keys: [{ ...(await exportJWK(publicKey)), kid: "1", alg: "ES256" }] } };
 }
