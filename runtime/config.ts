@@ -10,6 +10,7 @@ import { isAbsolute, resolve } from "node:path";
 import type { SandboxConfig } from "./config/author.ts";
 import { type IdentityConfig, parseIdentity, relateAudiences } from "./config/identity.ts";
 import {
+  type AuthorAwsIssuer,
   type AuthorJwtIssuer,
   type AuthorPostgresIssuer,
   type IssuerConfig,
@@ -53,6 +54,10 @@ export const issuers = {
   /** Signs short-lived access tokens (RFC 9068) in this process, and answers introspection (RFC 7662) on loopback. */
   jwt(options: Omit<AuthorJwtIssuer, "kind">): AuthorJwtIssuer {
     return { ...options, kind: "jwt" };
+  },
+  /** Makes an IAM role for each run, with the scope as its policy, and gives a session of it. Also Ceph's RadosGW. */
+  aws(options: Omit<AuthorAwsIssuer, "kind">): AuthorAwsIssuer {
+    return { ...options, kind: "aws" };
   },
   /** Makes a login role for each run, with grants on the tables of its scope. */
   postgres(options: Omit<AuthorPostgresIssuer, "kind">): AuthorPostgresIssuer {

@@ -13,6 +13,7 @@ import type { JobSpec } from "../model/job.ts";
 import { type CredentialIssuer, IssuerFailure } from "../ports/credential-issuer.ts";
 import type { IdentityIssuer } from "../ports/identity.ts";
 import type { KeyStore } from "../ports/key-store.ts";
+import { awsIssuer } from "./aws.ts";
 import { identityUrlAt, trustDomainOf } from "./identity.ts";
 import type { Keys } from "./keys.ts";
 import { remember } from "./remember.ts";
@@ -49,6 +50,8 @@ type Makers = {
 };
 
 const makers: Makers = {
+  aws: (config, { store, env, identity }) =>
+    awsIssuer(config, { ...shared(config.name, store), identity, read: (from) => readSecret(from, env, config.name) }),
   jwt: ({ name, audience, listen }, { config, store, signing }) =>
     makeJwtIssuer({
       ...shared(name, store),

@@ -1,20 +1,29 @@
 // Every kind of issuer, a line each.
+import { type AuthorAwsIssuer, type AwsIssuerConfig, awsKind } from "./aws.ts";
 import { type AuthorJwtIssuer, type JwtIssuerConfig, jwtKind } from "./jwt.ts";
 import type { IssuerKind } from "./kind.ts";
 import { type AuthorPostgresIssuer, type PostgresIssuerConfig, postgresKind } from "./postgres.ts";
 
-export type IssuerConfig = JwtIssuerConfig | PostgresIssuerConfig;
+export type IssuerConfig = AwsIssuerConfig | JwtIssuerConfig | PostgresIssuerConfig;
 
 /** As `issuers.…` returns it. */
-export type AuthorIssuer = AuthorJwtIssuer | AuthorPostgresIssuer;
+export type AuthorIssuer = AuthorAwsIssuer | AuthorJwtIssuer | AuthorPostgresIssuer;
 
 export type IssuerKindName = IssuerConfig["kind"];
 
 export const issuerKinds: { [Kind in IssuerKindName]: IssuerKind<Kind, Extract<IssuerConfig, { kind: Kind }>> } = {
+  aws: awsKind,
   jwt: jwtKind,
   postgres: postgresKind,
 };
 
 export const issuerKindNames = Object.keys(issuerKinds) as IssuerKindName[];
 
-export type { AuthorJwtIssuer, AuthorPostgresIssuer, JwtIssuerConfig, PostgresIssuerConfig };
+export type {
+  AuthorAwsIssuer,
+  AuthorJwtIssuer,
+  AuthorPostgresIssuer,
+  AwsIssuerConfig,
+  JwtIssuerConfig,
+  PostgresIssuerConfig,
+};
