@@ -13,6 +13,7 @@ import {
   type AuthorAwsIssuer,
   type AuthorJwtIssuer,
   type AuthorPostgresIssuer,
+  type AuthorVaultIssuer,
   type IssuerConfig,
   issuerKinds,
 } from "./config/issuers/all.ts";
@@ -62,6 +63,10 @@ export const issuers = {
   /** Makes a login role for each run, with grants on the tables of its scope. */
   postgres(options: Omit<AuthorPostgresIssuer, "kind">): AuthorPostgresIssuer {
     return { ...options, kind: "postgres" };
+  },
+  /** Logs in to Vault or OpenBao as the run, and reads a dynamic credential. */
+  vault(options: Omit<AuthorVaultIssuer, "kind">): AuthorVaultIssuer {
+    return { ...options, kind: "vault" };
   },
 };
 

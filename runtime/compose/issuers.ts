@@ -17,6 +17,7 @@ import { awsIssuer } from "./aws.ts";
 import { identityUrlAt, trustDomainOf } from "./identity.ts";
 import type { Keys } from "./keys.ts";
 import { remember } from "./remember.ts";
+import { vaultIssuer } from "./vault.ts";
 
 export interface IssuersParts {
   config: Config;
@@ -60,6 +61,8 @@ const makers: Makers = {
     }),
   postgres: ({ name, url }, { store, env }) =>
     makePostgresIssuer({ ...shared(name, store), adminUrl: readSecret(url, env, name) }),
+  vault: (config, { env, identity }) =>
+    vaultIssuer(config, { clock: systemClock, identity, read: (from) => readSecret(from, env, config.name) }),
 };
 
 function shared(name: string, { installation }: SqliteStore) {

@@ -14,6 +14,7 @@ import { createRole, endRole, grantScope, type Iam, roleExists, rolesUnder } fro
 import { parseAwsScope, policyOf, rolePolicyCharsMax } from "./aws-scope.ts";
 import { type AwsSession, assumeRole, durationMaxS, secretOf, sessionOf, trySession } from "./aws-session.ts";
 import type { IssuerHttp } from "./issuer-http.ts";
+import { makeTurns } from "./turns.ts";
 
 export interface AwsIssuerParts {
   /** 8 hex digits. */
@@ -157,18 +158,4 @@ export function credentialOf(session: AwsSession, expiresAt: number) {
 /** IAM takes 1,000 characters of printable Latin-1. */
 function describe({ job, purpose }: IssueRequest): string {
   return `${job}: ${purpose}`.replace(/[^\x20-\x7e\xa1-\xff]/g, "?").slice(0, 1_000);
-}
-
-/** One after the other for each run; runs among themselves don't wait. */
-function makeTurns() {
-  const last = new Map<RunId, Promise<unknown>>();
-  return async <T>(run: RunId, work: () => Promise<T>): Promise<T> => {
-    const turn = (last.get(run) ?? Promise.resolve()).then(work, work);
-    last.set(run, turn);
-    try {
-      return await turn;
-    } finally {
-      if (last.get(run) === turn) last.delete(run);
-    }
-  };
 }

@@ -3,11 +3,12 @@ import { type AuthorAwsIssuer, type AwsIssuerConfig, awsKind } from "./aws.ts";
 import { type AuthorJwtIssuer, type JwtIssuerConfig, jwtKind } from "./jwt.ts";
 import type { IssuerKind } from "./kind.ts";
 import { type AuthorPostgresIssuer, type PostgresIssuerConfig, postgresKind } from "./postgres.ts";
+import { type AuthorVaultIssuer, type VaultIssuerConfig, vaultKind } from "./vault.ts";
 
-export type IssuerConfig = AwsIssuerConfig | JwtIssuerConfig | PostgresIssuerConfig;
+export type IssuerConfig = AwsIssuerConfig | JwtIssuerConfig | PostgresIssuerConfig | VaultIssuerConfig;
 
 /** As `issuers.…` returns it. */
-export type AuthorIssuer = AuthorAwsIssuer | AuthorJwtIssuer | AuthorPostgresIssuer;
+export type AuthorIssuer = AuthorAwsIssuer | AuthorJwtIssuer | AuthorPostgresIssuer | AuthorVaultIssuer;
 
 export type IssuerKindName = IssuerConfig["kind"];
 
@@ -15,6 +16,7 @@ export const issuerKinds: { [Kind in IssuerKindName]: IssuerKind<Kind, Extract<I
   aws: awsKind,
   jwt: jwtKind,
   postgres: postgresKind,
+  vault: vaultKind,
 };
 
 export const issuerKindNames = Object.keys(issuerKinds) as IssuerKindName[];
@@ -23,7 +25,9 @@ export type {
   AuthorAwsIssuer,
   AuthorJwtIssuer,
   AuthorPostgresIssuer,
+  AuthorVaultIssuer,
   AwsIssuerConfig,
   JwtIssuerConfig,
   PostgresIssuerConfig,
+  VaultIssuerConfig,
 };
