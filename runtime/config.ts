@@ -10,9 +10,11 @@ import { isAbsolute, resolve } from "node:path";
 import type { SandboxConfig } from "./config/author.ts";
 import { type IdentityConfig, parseIdentity, relateAudiences } from "./config/identity.ts";
 import {
+  type AuthorAwsIssuer,
   type AuthorJwtIssuer,
   type AuthorOauthIssuer,
   type AuthorPostgresIssuer,
+  type AuthorVaultIssuer,
   type AuthorX509Issuer,
   type IssuerConfig,
   issuerKinds,
@@ -60,6 +62,10 @@ export const issuers = {
   oauth(options: Omit<AuthorOauthIssuer, "kind">): AuthorOauthIssuer {
     return { ...options, kind: "oauth" };
   },
+  /** Makes an IAM role for each run, with the scope as its policy, and gives a session of it. Also Ceph's RadosGW. */
+  aws(options: Omit<AuthorAwsIssuer, "kind">): AuthorAwsIssuer {
+    return { ...options, kind: "aws" };
+  },
   /** Makes a login role for each run, with grants on the tables of its scope. */
   postgres(options: Omit<AuthorPostgresIssuer, "kind">): AuthorPostgresIssuer {
     return { ...options, kind: "postgres" };
@@ -67,6 +73,10 @@ export const issuers = {
   /** Signs a TLS client certificate for each run by an authority of its own, and publishes a revocation list. */
   x509(options: Omit<AuthorX509Issuer, "kind"> = {}): AuthorX509Issuer {
     return { ...options, kind: "x509" };
+  },
+  /** Logs in to Vault or OpenBao as the run, and reads a dynamic credential. */
+  vault(options: Omit<AuthorVaultIssuer, "kind">): AuthorVaultIssuer {
+    return { ...options, kind: "vault" };
   },
 };
 

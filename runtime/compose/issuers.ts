@@ -16,9 +16,11 @@ import type { JobSpec } from "../model/job.ts";
 import { type CredentialIssuer, IssuerFailure } from "../ports/credential-issuer.ts";
 import type { IdentityIssuer } from "../ports/identity.ts";
 import type { KeyStore } from "../ports/key-store.ts";
+import { awsIssuer } from "./aws.ts";
 import { identityUrlAt, trustDomainOf } from "./identity.ts";
 import type { Keys } from "./keys.ts";
 import { remember } from "./remember.ts";
+import { vaultIssuer } from "./vault.ts";
 
 export interface IssuersParts {
   config: Config;
@@ -52,6 +54,8 @@ type Makers = {
 };
 
 const makers: Makers = {
+  aws: (config, { store, env, identity }) =>
+    awsIssuer(config, { ...shared(config.name, store), identity, read: (from) => readSecret(from, env, config.name) }),
   jwt: ({ name, audience, listen }, { config, store, signing }) =>
     makeJwtIssuer({
       ...shared(name, store),
@@ -72,6 +76,8 @@ const makers: Makers = {
   },
   postgres: ({ name, url }, { store, env }) =>
     makePostgresIssuer({ ...shared(name, store), adminUrl: readSecret(url, env, name) }),
+  vault: (config, { env, identity }) =>
+    vaultIssuer(config, { clock: systemClock, identity, read: (from) => readSecret(from, env, config.name) }),
   x509: async ({ name, crlLifeMs, probe }, { store, state, keys }) => {
     // Its library takes a fifth of a second and 20 MiB: for those alone who use it.
     const { makeX509Issuer } = await import("../adapters/issuers/x509.ts");
