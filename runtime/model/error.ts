@@ -51,6 +51,7 @@ export const errorCodes = {
   bundle_failed: "job",
   job_threw: "job",
   job_shape: "job",
+  leak: "job",
   crash: "job",
   // the runtime or the machine
   executor_unavailable: "runtime",
