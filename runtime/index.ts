@@ -3,11 +3,14 @@
 export type {
   AuthorCredential,
   AuthorFiles,
+  AuthorIdentity,
+  AuthorIdentityIssuer,
   AuthorIssuer,
   AuthorJob,
   AuthorJwtIssuer,
   AuthorLimits,
   AuthorNetwork,
+  AuthorOauthIssuer,
   AuthorPostgresIssuer,
   AuthorSchedule,
   AuthorX509Issuer,
@@ -21,6 +24,7 @@ export {
   type IssuerConfig,
   issuers,
   type JwtIssuerConfig,
+  type OauthIssuerConfig,
   type PostgresIssuerConfig,
   parseConfig,
 } from "./config.ts";

@@ -15,6 +15,8 @@ export interface TokenRow {
 export interface TokenRegistry {
   /** Durable when resolved. Ends an earlier token of the same run and issuer in the same transaction. */
   put(row: Omit<TokenRow, "revoked">): Promise<void>;
+  /** Durable when resolved. Earlier ones of the same run and issuer stay as they are. */
+  add(row: Omit<TokenRow, "revoked">): Promise<void>;
   /** Durable when resolved; no row is success. */
   revoke(issuer: string, runId: RunId): Promise<void>;
   find(issuer: string, jti: string): TokenRow | undefined;

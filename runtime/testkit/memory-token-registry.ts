@@ -26,6 +26,10 @@ export function makeMemoryTokenRegistry(): MemoryTokenRegistry {
       end(row.issuer, row.runId);
       rows.push({ ...row, revoked: false });
     },
+    async add(row) {
+      check();
+      rows.push({ ...row, revoked: false });
+    },
     async revoke(issuer, runId) {
       check();
       end(issuer, runId);

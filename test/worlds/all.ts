@@ -1,10 +1,12 @@
-// Every kind of issuer that has a real server, or is its own.
+// Every kind of issuer: with a real server, or being its own, or with a stand-in that says so.
+import { openAwsWorld } from "./aws.ts";
 import { openJwtWorld } from "./jwt.ts";
 import { openPostgresWorld } from "./postgres.ts";
 import type { OpenIssuerWorld } from "./world.ts";
 import { openX509World } from "./x509.ts";
 
 export const issuerWorlds: Readonly<Record<string, OpenIssuerWorld>> = {
+  aws: openAwsWorld,
   jwt: openJwtWorld,
   postgres: openPostgresWorld,
   x509: openX509World,

@@ -8,6 +8,7 @@ import { systemClock } from "../../../runtime/adapters/system/clock.ts";
 import { systemRandom } from "../../../runtime/adapters/system/random.ts";
 import { makeSeals } from "../../../runtime/core/audit/chain.ts";
 import { issuerContract, issuerLaws, newLease } from "../../../runtime/testkit/issuer-contract.ts";
+import { signingKeysIn } from "../../support/signing-keys.ts";
 
 const seals = makeSeals(new Uint8Array(32));
 
@@ -22,11 +23,13 @@ async function openAt(directory: string) {
     name: "partner",
     audience: "https://orders.example",
     listen: { host: "127.0.0.1", port: 0 },
-    keysFile: join(directory, "keys.json"),
+    identityUrl: null,
+    keys: signingKeysIn(directory),
     registry: store.tokens,
     clock: systemClock,
     random: systemRandom,
     installation: store.installation,
+    trustDomain: "test.mayfly",
   });
   const close = async () => {
     await issuer.close();
