@@ -78,11 +78,11 @@ const makers: Makers = {
     makePostgresIssuer({ ...shared(name, store), adminUrl: readSecret(url, env, name) }),
   vault: (config, { env, identity }) =>
     vaultIssuer(config, { clock: systemClock, identity, read: (from) => readSecret(from, env, config.name) }),
-  x509: async ({ name, crlLifeMs, probe }, { store, state, keys }) => {
+  x509: async ({ name, crlLifeMs, probe }, { config, store, state, keys }) => {
     // Its library takes a fifth of a second and 20 MiB: for those alone who use it.
     const { makeX509Issuer } = await import("../adapters/issuers/x509.ts");
     const directory = join(state.directory("published"), "x509", name);
-    const files = { directory, keys, registry: store.tokens };
+    const files = { directory, keys, registry: store.tokens, trustDomain: trustDomainOf(config, store) };
     return makeX509Issuer({ ...shared(name, store), ...files, listLifeMs: crlLifeMs, probe });
   },
 };

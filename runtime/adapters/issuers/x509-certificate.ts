@@ -21,7 +21,7 @@ import {
 export interface ClientOrder {
   /** 40 hex digits, positive. */
   serial: string;
-  /** The one name: a URI. */
+  /** The one name: the SPIFFE ID of the run. */
   uri: string;
   /** `O` of the subject. */
   organization: string;
@@ -37,11 +37,6 @@ export interface ClientCertificate {
   certificate: string;
   /** PEM, PKCS #8. */
   privateKey: string;
-}
-
-/** What a run is called in its certificate: a SPIFFE ID. */
-export function runUri(installation: string, runId: RunId): string {
-  return `spiffe://${installation}.mayfly/run/${runIdDigits(runId)}`;
 }
 
 /**

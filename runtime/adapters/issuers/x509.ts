@@ -7,6 +7,7 @@
 // that is published · expired. A second one for the same run ends the first in the registry's own transaction.
 import { escapeLine } from "../../model/error.ts";
 import type { RunId } from "../../model/ids.ts";
+import { spiffeIdOf } from "../../model/spiffe.ts";
 import {
   type CredentialIssuer,
   type EgressKey,
@@ -18,12 +19,14 @@ import {
 } from "../../ports/credential-issuer.ts";
 import type { TokenRegistry } from "../../ports/token-registry.ts";
 import { type Authority, type AuthorityParts, openAuthority, skewMs } from "./x509-authority.ts";
-import { type ClientCertificate, runUri, serialFor, signClient } from "./x509-certificate.ts";
+import { type ClientCertificate, serialFor, signClient } from "./x509-certificate.ts";
 import { type Probe, tryAtProbe } from "./x509-probe.ts";
 import { listFile, openPublication, type Publication } from "./x509-publication.ts";
 import { checkScope } from "./x509-scope.ts";
 
 export interface X509IssuerParts extends AuthorityParts {
+  /** Of the SPIFFE ID that a run is called by. */
+  trustDomain: string;
   registry: TokenRegistry;
   /** Absolute: where `ca.pem` and `crl.pem` are put. */
   directory: string;
@@ -96,7 +99,8 @@ export async function makeX509Issuer(parts: X509IssuerParts): Promise<Credential
 }
 
 async function makeClient(request: IssueRequest, parts: X509IssuerParts, authority: Authority) {
-  const { clock, random, installation } = parts;
+  const { clock, random, installation, trustDomain } = parts;
+  const { job, tenant, lease } = request;
   const now = clock.nowMs();
   const expiresAt = Math.floor(request.expiresAt / 1_000) * 1_000; // downwards: never later than asked
   if (!(expiresAt > now))
@@ -105,10 +109,10 @@ async function makeClient(request: IssueRequest, parts: X509IssuerParts, authori
     const found = `it would outlive its authority, which ends at ${authority.certificate.notAfter.toISOString()}`;
     throw new IssuerFailure("issuer_refused", `${found}: give the issuer another name, and servers the new authority`);
   }
-  const serial = serialFor(request.lease.runId, random.bytes(4));
+  const serial = serialFor(lease.runId, random.bytes(4));
   const client = await signClient(authority, {
     serial,
-    uri: runUri(installation, request.lease.runId),
+    uri: spiffeIdOf(trustDomain, { tenant, job, runId: lease.runId }),
     organization: `mayfly-${installation}`,
     scope: request.scope,
     notBefore: now - skewMs,

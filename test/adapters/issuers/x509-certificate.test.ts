@@ -3,13 +3,7 @@
 import t from "tap";
 import { splitSecret } from "../../../runtime/adapters/issuers/x509.ts";
 import { openAuthority, pemOf, signingAlgorithm } from "../../../runtime/adapters/issuers/x509-authority.ts";
-import {
-  refuseOther,
-  runOfSerial,
-  runUri,
-  serialFor,
-  signClient,
-} from "../../../runtime/adapters/issuers/x509-certificate.ts";
+import { refuseOther, runOfSerial, serialFor, signClient } from "../../../runtime/adapters/issuers/x509-certificate.ts";
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsageExtension,
@@ -23,10 +17,15 @@ import {
 import { checkScope } from "../../../runtime/adapters/issuers/x509-scope.ts";
 import { systemClock } from "../../../runtime/adapters/system/clock.ts";
 import { systemRandom } from "../../../runtime/adapters/system/random.ts";
-import { runIdDigits } from "../../../runtime/model/ids.ts";
+import { type RunId, runIdDigits } from "../../../runtime/model/ids.ts";
+import { spiffeIdOf } from "../../../runtime/model/spiffe.ts";
 import { newLease } from "../../../runtime/testkit/issuer-contract.ts";
 import { openssl, opensslVerify, withFile } from "../../../runtime/testkit/openssl.ts";
 import { memoryKeys, openIssuer, partsIn, requestFor, signal } from "./x509-world.ts";
+
+function nameOf(runId: RunId): string {
+  return spiffeIdOf("0a1b2c3d.mayfly", { tenant: "acme", job: "order-sync", runId });
+}
 
 t.test("[CRED-31] openssl reads one name, one purpose, no power to sign, and the scope in the subject", async (t) => {
   const { issuer, files } = await openIssuer(t);
@@ -36,7 +35,12 @@ t.test("[CRED-31] openssl reads one name, one purpose, no power to sign, and the
   const { text } = await withFile(certificate, (file) => openssl(["x509", "-in", file, "-noout", "-text"]));
   const digits = runIdDigits(request.lease.runId);
   t.match(text, /Subject: O = mayfly-0a1b2c3d, OU = role:orders-reader, OU = orders\/eu\n/, "no CN");
-  t.match(text, new RegExp(`X509v3 Subject Alternative Name: \n +URI:spiffe://0a1b2c3d.mayfly/run/${digits}\n`));
+  t.match(
+    text,
+    new RegExp(
+      `X509v3 Subject Alternative Name: \n +URI:spiffe://0a1b2c3d.mayfly/tenant/acme/job/order-sync/run/${digits}\n`,
+    ),
+  );
   t.match(text, /Basic Constraints: critical\n +CA:FALSE\n/);
   t.match(text, /Key Usage: critical\n +Digital Signature\n/);
   t.match(text, /Extended Key Usage: \n +TLS Web Client Authentication\n/);
@@ -98,7 +102,7 @@ t.test("[CRED-31] what was signed is read again: a power that nobody ordered nev
   const now = Math.floor(systemClock.nowMs() / 1_000) * 1_000;
   const order = {
     serial: serialFor(runId, systemRandom.bytes(4)),
-    uri: runUri("0a1b2c3d", runId),
+    uri: nameOf(runId),
     organization: "mayfly-0a1b2c3d",
     scope: ["orders:read"],
     notBefore: now - 1_000,
@@ -140,7 +144,7 @@ t.test("[CRED-31] what was signed is read again: a power that nobody ordered nev
     },
     "a wildcard name": { extensions: names([url, { type: "dns", value: "*.partner.example" }]) },
     "an IP name": { extensions: names([url, { type: "ip", value: "127.0.0.1" }]) },
-    "another run's name": { extensions: names([{ type: "url", value: runUri("0a1b2c3d", newLease().runId) }]) },
+    "another run's name": { extensions: names([{ type: "url", value: nameOf(newLease().runId) }]) },
     "no name": { extensions: names([]) },
     "an extension more": { extensions: [...asOrdered, new KeyUsagesExtension(1, true)] },
     "a common name": { subject: [{ O: [order.organization] }, { OU: ["orders:read"] }, { CN: ["admin"] }] },

@@ -27,7 +27,7 @@ async function revoke(directory: string, count: number): Promise<ChildFound> {
   const store = openSqliteStore({ path: state.ledger, clock, random, seals: makeSeals(new Uint8Array(32)) });
   const { installation, tokens: registry } = store;
   const parts = {
-    ...{ name: "partner", installation, keys: keys.store, clock, random, registry },
+    ...{ name: "partner", installation, trustDomain: "a.test", keys: keys.store, clock, random, registry },
     ...{ directory: join(directory, "published"), listLifeMs: 3_600_000, probe: null },
   };
   const issuer = await makeX509Issuer(parts);

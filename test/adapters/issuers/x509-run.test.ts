@@ -9,14 +9,15 @@ import tmp from "tmp";
 import { splitSecret } from "../../../runtime/adapters/issuers/x509.ts";
 import { publishedFiles } from "../../../runtime/adapters/issuers/x509-publication.ts";
 import { makeUndiciClients } from "../../../runtime/adapters/system/undici-client.ts";
-import { openRuntime } from "../../../runtime/compose.ts";
+import { openRuntime, type Runtime } from "../../../runtime/compose.ts";
 import { parseConfig } from "../../../runtime/config.ts";
 import { runIdDigits } from "../../../runtime/model/ids.ts";
 import type { IssuedCredential } from "../../../runtime/ports/credential-issuer.ts";
-import { startMtlsServer, tryCertificate } from "../../../runtime/testkit/mtls-server.ts";
+import { type MtlsServer, startMtlsServer, tryCertificate } from "../../../runtime/testkit/mtls-server.ts";
 import { scriptBundle } from "../../support/runs.ts";
 
-async function openWorld(t: Test, body: string) {
+/** @param onLog called with the runtime when the job logs. */
+async function openWorld(t: Test, body: string, onLog?: (runtime: Runtime, server: MtlsServer) => Promise<void>) {
   const { name: directory } = tmp.dirSync({ prefix: "mayfly-x509-", mode: 0o700, keep: true });
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   symlinkSync(join(directory, ".mayfly", "published", "x509", "partner"), join(directory, "published"));
@@ -44,12 +45,15 @@ async function openWorld(t: Test, body: string) {
     },
   };
   const issued: IssuedCredential[] = [];
-  const runtime = await openRuntime({
+  let heard: Promise<void> | undefined;
+  const runtime: Runtime = await openRuntime({
     config: parseConfig(words, { directory, path: join(directory, "sandbox.config.ts") }),
     role: "test",
     osSandbox: "preferred",
     env: process.env,
-    onEvent: () => {},
+    onEvent: (event) => {
+      if (event.type === "log") heard = onLog?.(runtime, server);
+    },
     onWarning: () => {},
     warm: false,
     world: {
@@ -75,7 +79,9 @@ async function openWorld(t: Test, body: string) {
   };
   t.teardown(close);
   const { id, done } = await runtime.scheduler.submit({ job: "sync", input: "null", trigger: { kind: "test" } });
-  return { directory, server, installation: runtime.store.installation, issued, id, record: await done, close };
+  const record = await done;
+  await heard;
+  return { directory, server, installation: runtime.store.installation, issued, id, record, close };
 }
 
 t.test("[CRED-06] [CRED-17] a job uses a certificate that it never holds, and afterwards nobody can", async (t) => {
@@ -90,7 +96,7 @@ t.test("[CRED-06] [CRED-17] a job uses a certificate that it never holds, and af
     `,
   );
   t.equal(record.state, "succeeded", JSON.stringify(record.error));
-  const name = `URI:spiffe://${installation}.mayfly/run/${runIdDigits(id)}`;
+  const name = `URI:spiffe://${installation}.mayfly/tenant/default/job/sync/run/${runIdDigits(id)}`;
   const result = record.result as { before: object; value: string; during: object[] };
   t.same(result.before, { name: null, units: [] }, "nothing was shown before the job asked for it");
   t.same(result.during[0], { name, units: ["role:orders-reader"] });
@@ -128,3 +134,40 @@ t.test("a job that doesn't ask for it shows none, and nothing is signed", async 
   t.equal(issued.length, 0);
   t.equal(server.seen[0]?.serial, undefined);
 });
+
+t.test(
+  "[CRED-07] revoked while its run goes on: the open connection is cut, and the job hears that it has ended",
+  async (t) => {
+    let connections: { before: number; after: number } | undefined;
+    const { server, record } = await openWorld(
+      t,
+      `
+    await c.credential.fetch();
+    await (await fetch("https://$HOST/before")).text();
+    c.log.info("in use");
+    for (;;) {
+      try {
+        await (await fetch("https://$HOST/again")).text();
+      } catch (error) {
+        return error.code;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    `,
+      async (runtime, server) => {
+        const before = server.sessions.size;
+        const cut = [...server.sessions].map((session) => once(session, "close"));
+        await runtime.broker.revoke({ all: true }, "test");
+        await Promise.all(cut);
+        connections = { before, after: server.sessions.size };
+      },
+    );
+    t.same(connections, { before: 1, after: 0 });
+    t.match(String(record.result), /^(?:ended|aborted)$/, "aborted: the one request that was on its way");
+    t.match(record.lease, { state: "revoked" });
+    t.ok(
+      server.seen.every(({ serial }) => serial !== undefined),
+      "nothing went out without it",
+    );
+  },
+);

@@ -40,6 +40,7 @@ export function partsIn(directory: string, changes: Partial<X509IssuerParts> = {
   const parts: X509IssuerParts = {
     name: "partner",
     installation: "0a1b2c3d",
+    trustDomain: "0a1b2c3d.mayfly",
     keys: memoryKeys(),
     clock: systemClock,
     random: systemRandom,
