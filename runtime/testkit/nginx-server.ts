@@ -14,7 +14,7 @@ export interface NginxServer {
   port: number;
   /** PEM. */
   serverAuthority: string;
-  /** Reads its files anew, as `nginx -s reload` does; connections from then on meet the new ones soon. */
+  /** Reads its files anew, as `nginx -s reload` does. Resolves when its old workers are gone: until then both answer. */
   reload(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -62,7 +62,13 @@ export async function startNginx(program: string, options: NginxOptions): Promis
     port,
     serverAuthority: own.cert,
     async reload() {
+      const before = await workersOf(master);
       process.kill(master, "SIGHUP");
+      const isNew = await until(async () => {
+        const now = await workersOf(master);
+        return now.length > 0 && !now.some((pid) => before.includes(pid));
+      });
+      if (!isNew) throw new Error("nginx did not reload");
     },
     stop,
   };
@@ -101,13 +107,23 @@ ${temporary.join("\n")}
 `;
 }
 
+async function workersOf(master: number): Promise<string[]> {
+  const children = await readFile(`/proc/${master}/task/${master}/children`, "utf8");
+  return children.split(" ").filter((pid) => pid !== "");
+}
+
 async function pidFrom(path: string): Promise<number | undefined> {
+  const read = async () => Number(await readFile(path, "utf8").catch(() => ""));
+  return (await until(async () => (await read()) > 0)) ? read() : undefined;
+}
+
+/** False when it hasn't come to be within the time of a start. */
+async function until(isSo: () => Promise<boolean>): Promise<boolean> {
   for (let waitedMs = 0; waitedMs < startMs; waitedMs += 20) {
-    const pid = Number(await readFile(path, "utf8").catch(() => ""));
-    if (pid > 0) return pid;
+    if (await isSo()) return true;
     await pause(20);
   }
-  return undefined;
+  return false;
 }
 
 function freePort(): Promise<number> {
