@@ -51,6 +51,8 @@ export interface OidcServer {
   initialToken: string;
   /** GET with a bearer token: 200 when the server calls it active, else 401. */
   resource: string;
+  /** Every token that it was shown, oldest first. */
+  shown: string[];
   /** Tokens that introspection would call active. */
   liveTokens(): LiveToken[];
   /** Names of registered clients. */
@@ -111,8 +113,10 @@ export async function startOidcServer(options: OidcOptions = {}): Promise<OidcSe
   handle = provider.callback();
 
   const agent = new Agent({ connect: tls === undefined ? {} : { ca: tls.ca, cert: tls.certificate, key: tls.key } });
+  const shown: string[] = [];
   const resource = createServer(async (request, response) => {
     const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "none";
+    shown.push(token);
     const authorization = `Basic ${Buffer.from(`resource:${resourceSecret}`).toString("base64")}`;
     const told = await fetch(`${scheme}://127.0.0.1:${port}/token/introspection`, {
       method: "POST",
@@ -132,6 +136,7 @@ export async function startOidcServer(options: OidcOptions = {}): Promise<OidcSe
     secret,
     initialToken,
     resource: `http://127.0.0.1:${resourcePort}/orders`,
+    shown,
     liveTokens: records.live,
     clients: records.clients,
     asked,

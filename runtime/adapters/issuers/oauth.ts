@@ -9,7 +9,7 @@
 //
 // What is refused on that way is ended at once, and by the broker again. What is asked is oauth-order.ts's, how one token is
 // had oauth-obtain.ts's, clients of runs oauth-registration.ts's, how they end and how that is proven oauth-endings.ts's.
-import { MayflyError } from "../../model/error.ts";
+import { MayflyError, messageOf } from "../../model/error.ts";
 import { type RunId, runIdDigits } from "../../model/ids.ts";
 import type { Transport } from "../../model/issuer.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -52,7 +52,8 @@ const cleanMs = 1_500;
 
 /**
  * Asks the server what it offers.
- * @throws IssuerFailure when it can't be asked; MayflyError `config_invalid` when it lacks what the config needs.
+ * @throws MayflyError `issuer_unavailable` when it can't be asked, `config_invalid` when it lacks what the config needs,
+ *   `secret_missing` for a key that is none.
  */
 export async function makeOauthIssuer(parts: OauthIssuerParts): Promise<CredentialIssuer> {
   const { clock, installation, transport, transportKey } = parts;
@@ -60,7 +61,7 @@ export async function makeOauthIssuer(parts: OauthIssuerParts): Promise<Credenti
   const http = makeIssuerHttp({ transport, clientKey: transportKey, nowMs: clock.nowMs });
   try {
     const self = await makeCaller(parts.client, parts.name);
-    const server = await findServer(http, parts.server, AbortSignal.timeout(answerMs));
+    const server = await findServer(http, parts.server, AbortSignal.timeout(answerMs)).catch(unfound(parts));
     requireOffers(server, parts);
     return issuerAt(server, self, parts, () => http.close());
   } catch (error) {
@@ -194,6 +195,17 @@ function makeTurns() {
     } finally {
       if (last.get(run) === mine) last.delete(run);
     }
+  };
+}
+
+function unfound({ name, server }: OauthIssuerParts): (cause: unknown) => never {
+  return (cause) => {
+    throw new MayflyError({
+      code: "issuer_unavailable",
+      message: `issuer ${name}: its server didn't say what it offers: ${messageOf(cause)}`,
+      needed: `metadata below ${server.origin} (RFC 8414, or OpenID Connect Discovery), whose issuer is ${server.href}`,
+      next: "see that the server answers there, and that the config has its issuer identifier",
+    });
   };
 }
 
