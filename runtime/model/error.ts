@@ -46,10 +46,12 @@ export const errorCodes = {
   state_directory: "operator",
   key_unavailable: "operator",
   sealed_invalid: "operator",
+  lease_unknown: "operator",
   // the job's own
   bundle_failed: "job",
   job_threw: "job",
   job_shape: "job",
+  leak: "job",
   crash: "job",
   // the runtime or the machine
   executor_unavailable: "runtime",
@@ -58,6 +60,8 @@ export const errorCodes = {
   issuer_unavailable: "runtime",
   issuer_port_taken: "runtime",
   lost: "runtime",
+  lease_moved: "runtime",
+  fenced: "runtime",
   draining: "runtime",
   audit_invalid: "runtime",
   defence_broken: "runtime",
@@ -128,6 +132,11 @@ export function escapeLine(text: string, charsMax: number): string {
 /** The text of whatever was thrown, for a message or a `lastError` field. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** All that is known of it, on lines of their own where it is one of ours. */
+export function describeError(thrown: unknown): string {
+  return thrown instanceof MayflyError ? thrown.describe() : messageOf(thrown);
 }
 
 /** The word of `candidates` that is nearest to `word`, when it is near enough to be a slip of the hand. */

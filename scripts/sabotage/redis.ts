@@ -53,16 +53,6 @@ export const redisSabotages: readonly Sabotage[] = [
     caughtBy: contract,
   },
   {
-    id: "redis-no-expiry",
-    defence: "the issuer ends a user when its time is over",
-    threats: ["CRED-19"],
-    file: `${folder}/redis.ts`,
-    find: "expireAfter(lease.runId, lifeMs); // before the answer, which may be lost",
-    replace: "",
-    caughtBy: contract,
-    hangs: true,
-  },
-  {
     id: "redis-door-open",
     defence: "only commands of the list leave",
     threats: ["CRED-36"],

@@ -1,12 +1,19 @@
-// Every kind of issuer that has a real server, or is its own; Redis where there is one.
+// Every kind of issuer: with a real server, or being its own, or with a stand-in that says so.
 import { hasRedisServer } from "../../runtime/testkit/redis-server.ts";
+import { openAwsWorld } from "./aws.ts";
 import { openJwtWorld } from "./jwt.ts";
+import { openOauthTokenWorld, openOauthWorld } from "./oauth.ts";
 import { openPostgresWorld } from "./postgres.ts";
 import { openRedisWorld } from "./redis.ts";
 import type { OpenIssuerWorld } from "./world.ts";
+import { openX509World } from "./x509.ts";
 
 export const issuerWorlds: Readonly<Record<string, OpenIssuerWorld>> = {
+  aws: openAwsWorld,
   jwt: openJwtWorld,
+  oauth: openOauthWorld,
+  "oauth-token": openOauthTokenWorld,
   postgres: openPostgresWorld,
   ...(hasRedisServer() ? { redis: openRedisWorld } : {}),
+  x509: openX509World,
 };

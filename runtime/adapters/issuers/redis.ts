@@ -1,8 +1,10 @@
 // The Redis issuer: an ACL user for one run, with the commands and keys of its scope and nothing else. Answers for names
 // (made from installation and run, so that a user whose issue nobody recorded is found), for the password, of which the
-// server only ever gets the hash, and for the end at expiry: Redis's users have no time to live. A timer here ends them;
-// when this process is gone, the next start finds them by their names. Commands about users are redis-user.ts's, the
-// job's own commands redis-session.ts's, connections redis-connection.ts's.
+// server only ever gets the hash. Commands about users are redis-user.ts's, the job's own commands redis-session.ts's,
+// connections redis-connection.ts's.
+//
+// Redis's users have no time to live. The broker ends one when its time is over; when no process of the installation
+// lives, nobody does until the next start, which finds it by its name.
 //
 // Needs Redis 7.0 or later, one server or a primary that is not failed over (users are of a node), whose default user is
 // off or has a password, and an administrator that may ACL SETUSER, DELUSER, GETUSER, USERS, and CLIENT LIST, KILL.
@@ -33,9 +35,6 @@ export interface RedisIssuerParts {
 }
 
 const loginMs = 3_000;
-/** Between tries to end a user whose time is over. */
-const expiryRetryMs = 5_000;
-const expiryTryMs = 8_000;
 
 /** Opens nothing until it is asked. @throws MayflyError `config_invalid` for the URL and the files of the transport. */
 export function makeRedisIssuer(parts: RedisIssuerParts): CredentialIssuer {
@@ -49,26 +48,6 @@ export function makeRedisIssuer(parts: RedisIssuerParts): CredentialIssuer {
     return { user: userOf(run), password, name: userOf(run) };
   };
   const sessions = makeRedisSessions({ clock, address, loginFor });
-  /** Cancel the end at expiry. */
-  const expiries = new Map<RunId, () => void>();
-
-  async function end(run: RunId, signal: AbortSignal): Promise<void> {
-    sessions.end(run);
-    await endUser(admin, userOf(run), signal);
-    expireAfter(run, null);
-  }
-
-  function expireAfter(run: RunId, delayMs: number | null): void {
-    expiries.get(run)?.();
-    expiries.delete(run);
-    if (delayMs === null) return;
-    const cancel = clock.setTimer(delayMs, () => {
-      end(run, AbortSignal.timeout(expiryTryMs)).catch(() => {
-        if (expiries.has(run)) expireAfter(run, expiryRetryMs);
-      });
-    });
-    expiries.set(run, cancel);
-  }
 
   return {
     kind: "redis",
@@ -80,19 +59,20 @@ export function makeRedisIssuer(parts: RedisIssuerParts): CredentialIssuer {
     async issue({ lease, scope, expiresAt }, signal) {
       if (!isRunId(lease.runId)) throw new RangeError("a lease needs a run's id");
       const selectors = parseRedisScope(scope);
-      const lifeMs = expiresAt - clock.nowMs();
-      if (!(lifeMs > 0)) {
+      if (!(expiresAt > clock.nowMs())) {
         throw new IssuerFailure("issuer_refused", "a user needs time to live: found an expiry that has passed");
       }
       const secret = Buffer.from(parts.random.bytes(24)).toString("base64url");
       const passwordHash = createHash("sha256").update(secret).digest("hex");
       sessions.end(lease.runId);
-      expireAfter(lease.runId, lifeMs); // before the answer, which may be lost
       await createUser(admin, { user: userOf(lease.runId), passwordHash, selectors }, signal);
       return { secret, expiresAt };
     },
 
-    revoke: ({ runId }, signal) => end(runId, signal),
+    async revoke({ runId }, signal) {
+      sessions.end(runId);
+      await endUser(admin, userOf(runId), signal);
+    },
 
     async prove({ runId }, secret, signal) {
       const proof = await proveByList(admin, userOf(runId), signal);
@@ -112,7 +92,6 @@ export function makeRedisIssuer(parts: RedisIssuerParts): CredentialIssuer {
     endSessions: async ({ runId }) => sessions.end(runId),
 
     async close() {
-      for (const run of [...expiries.keys()]) expireAfter(run, null);
       sessions.endAll();
       admin.close();
     },

@@ -1,12 +1,11 @@
-// What the stories of the Redis issuer share: the issuer as they open it, an independent client that a thief would have, and
-// time that moves when it is told to.
+// What the stories of the Redis issuer share: the issuer as they open it, and an independent client, as a thief would
+// have it.
 import { createClient, type RedisClientType } from "@redis/client";
 import { makeRedisIssuer } from "../../../runtime/adapters/issuers/redis.ts";
 import { systemClock } from "../../../runtime/adapters/system/clock.ts";
 import { systemRandom } from "../../../runtime/adapters/system/random.ts";
 import { runIdDigits } from "../../../runtime/model/ids.ts";
 import type { Transport } from "../../../runtime/model/issuer.ts";
-import type { Clock } from "../../../runtime/ports/clock.ts";
 import type { CredentialIssuer, IssueRequest, LeaseRef } from "../../../runtime/ports/credential-issuer.ts";
 
 export const installation = "0a1b2c3d";
@@ -26,15 +25,14 @@ export async function connectAs(url: string, tls: { ca?: string } = {}): Promise
 export interface Opening {
   adminUrl: string;
   installed?: string;
-  clock?: Clock;
   transport?: Partial<Transport>;
   clientKey?: string;
 }
 
-export function openIssuer({ adminUrl, installed, clock, transport, clientKey }: Opening): CredentialIssuer {
+export function openIssuer({ adminUrl, installed, transport, clientKey }: Opening): CredentialIssuer {
   return makeRedisIssuer({
     ...{ name: "cache", adminUrl, installation: installed ?? installation, random: systemRandom },
-    ...{ clock: clock ?? systemClock, clientKey: clientKey ?? null },
+    ...{ clock: systemClock, clientKey: clientKey ?? null },
     transport: { ca: null, client: null, plaintext: false, ...transport },
   });
 }
@@ -50,26 +48,4 @@ export async function accepted(work: Promise<unknown>): Promise<"accepted" | "re
     () => "accepted",
     () => "refused",
   );
-}
-
-/** Time that moves when it is told to. */
-export function movedClock() {
-  let now = systemClock.nowMs();
-  const timers = new Map<object, { at: number; call: () => void }>();
-  return {
-    nowMs: () => now,
-    monotonicMs: () => now,
-    setTimer(delayMs: number, call: () => void) {
-      const key = {};
-      timers.set(key, { at: now + delayMs, call });
-      return () => void timers.delete(key);
-    },
-    waiting: () => timers.size,
-    advance(ms: number) {
-      now += ms;
-      for (const [key, { at, call }] of timers) {
-        if (at <= now && timers.delete(key)) call();
-      }
-    },
-  };
 }

@@ -21,7 +21,7 @@ t.teardown(async () => {
   await server.stop();
 });
 
-async function openWorld(t: Test, body: string, operation?: { bytes?: `${number}KiB` }) {
+async function openWorld(t: Test, body: string, more: { ttl?: "1s"; operation?: { bytes: "1KiB" } } = {}) {
   const directory = t.testdir();
   const words: SandboxConfig = {
     issuers: { cache: { kind: "redis", url: { env: "REDIS_ADMIN_URL" } } },
@@ -30,7 +30,7 @@ async function openWorld(t: Test, body: string, operation?: { bytes?: `${number}
         entry: "./job.ts",
         credential: {
           ...{ issuer: "cache", scope: ["@read,@write:orders:*"], ttl: "5m", delivery: "command", purpose: "test" },
-          ...(operation === undefined ? {} : { operation }),
+          ...more,
         },
         limits: { wall: "60s" },
       },
@@ -129,7 +129,30 @@ t.test("a reply beyond the config's limit is an error that the job can catch, an
     const code = await command("GET", "orders:big").catch((error) => error.code);
     return [code, await command("STRLEN", "orders:big")];
     `,
-    { bytes: "1KiB" },
+    { operation: { bytes: "1KiB" } },
   );
   t.match(await world.run(), { state: "succeeded", result: ["operation_limit", 2_000] });
+});
+
+t.test("a user's time is over in the middle of its run: Redis keeps no time, so Mayfly ends it", async (t) => {
+  const world = await openWorld(
+    t,
+    `
+    const { command } = c.credential;
+    for (;;) {
+      const code = await command("INCR", "orders:n").then(() => "", (error) => error.code);
+      if (code !== "") return code;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    `,
+    { ttl: "1s" },
+  );
+  const { promise: cut, resolve } = Promise.withResolvers<unknown>();
+  world.onIssued(({ user, secret }) => {
+    const url = Object.assign(new URL(server.rootUrl), { username: user, password: secret }).href;
+    connectAs(url).then((session) => session.once("terminated", resolve), resolve);
+  });
+  const record = await world.run();
+  t.match(record, { state: "succeeded", result: /^(expired|ended)$/, lease: { state: "revoked" } });
+  await cut;
 });

@@ -11,7 +11,7 @@ import {
   newLease,
 } from "../../../runtime/testkit/issuer-contract.ts";
 import { hasRedisServer, startRedis } from "../../../runtime/testkit/redis-server.ts";
-import { accepted, connectAs, movedClock, type Opening, openIssuer, type RedisClient, userOf } from "./redis-peers.ts";
+import { accepted, connectAs, type Opening, openIssuer, type RedisClient, userOf } from "./redis-peers.ts";
 import { openWire } from "./wire.ts";
 
 if (!hasRedisServer()) {
@@ -139,9 +139,8 @@ t.test("the contract catches an issuer that turns the user off and leaves its co
 async function issued(t: Test, scope: readonly string[] = ["get,mget:orders:*"], opening: Partial<Opening> = {}) {
   const issuer = openIssuer({ adminUrl: server.adminUrl, ...opening });
   const lease = newLease();
-  const { nowMs } = opening.clock ?? systemClock;
   const request = { lease, job: "sync", tenant: "default", scope, purpose: "test" };
-  const again = () => issuer.issue({ ...request, expiresAt: nowMs() + 60_000 }, signal);
+  const again = () => issuer.issue({ ...request, expiresAt: systemClock.nowMs() + 60_000 }, signal);
   const { secret } = await again();
   t.teardown(async () => {
     await root.sendCommand(["ACL", "DELUSER", userOf(lease)]);
@@ -255,39 +254,4 @@ t.test("a proof says what it saw: a user, a login, or neither", async (t) => {
   t.match(await issuer.prove(lease, secret, signal), { verdict: "alive" }, "off is not gone: somebody may turn it on");
   await issuer.revoke(lease, signal);
   t.match(await issuer.prove(lease, undefined, signal), { verdict: "dead" });
-});
-
-t.test(
-  "Redis's users have no time to live: the issuer ends one when its time is over, and its connections",
-  async (t) => {
-    const clock = movedClock();
-    const { lease, secret, user } = await issued(t, undefined, { clock });
-    const client = await login(lease, secret);
-    const ended = new Promise((resolve) => client.once("terminated", resolve));
-    clock.advance(59_999);
-    t.equal(await accepted(client.get("orders:1")), "accepted");
-    clock.advance(1);
-    await ended;
-    t.equal(await describeUser(user), null);
-  },
-);
-
-t.test("a server that can't be asked at expiry is asked again", async (t) => {
-  const clock = movedClock();
-  const proxy = await startFaultyProxy({ port: server.port, speaks: "other" });
-  const url = new URL(server.adminUrl);
-  url.port = String(proxy.port);
-  const { lease, secret, user } = await issued(t, undefined, { clock, adminUrl: url.href });
-  t.teardown(() => proxy.close());
-  const client = await login(lease, secret);
-  const ended = new Promise((resolve) => client.once("terminated", resolve));
-  proxy.behave("garbage");
-  const turns = () => new Promise((resolve) => setTimeout(resolve, 20));
-  clock.advance(60_000);
-  while (clock.waiting() === 0) await turns(); // the next try is set when this one has failed
-  t.not(await describeUser(user), null);
-  proxy.behave("well");
-  clock.advance(5_000);
-  await ended;
-  t.equal(await describeUser(user), null);
 });

@@ -192,6 +192,30 @@ t.test("a wall that falls once, as on a machine that is too busy, is raised agai
   });
 });
 
+t.test("walls that stood and then fail again and again: no executor, rather than one without them", async (t) => {
+  const bin = join(directory, "later");
+  const later = `#!/bin/sh\n[ ! -e "${bin}/broken" ] || exit 1\nPATH="${process.env.PATH}" exec bwrap "$@"\n`;
+  mkdirSync(bin);
+  writeFileSync(join(bin, "bwrap"), later, { mode: 0o755 });
+  await withPool(t, { path: `${bin}:${process.env.PATH ?? ""}` }, async (pool, warnings) => {
+    if (!(process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, "bwrap")))) {
+      t.pass("not tried: bubblewrap is not installed");
+      return;
+    }
+    await (await pool.take(wanted)).kill(5_000);
+    writeFileSync(join(bin, "broken"), "");
+    await t.rejects(pool.take(wanted), { code: "executor_unavailable" });
+    t.same(warnings, []);
+    rmSync(join(bin, "broken"));
+    const executor = await pool.take(wanted);
+    t.ok(
+      executor.layers.every(({ name, armed }) => name !== "mount-tree" || armed),
+      "and behind them again once they stand",
+    );
+    await executor.kill(5_000);
+  });
+});
+
 t.test("an executor that never becomes ready: its own words, and nothing left of it", (t) =>
   withPool(t, { files: withScript("process.stderr.write('\\u001b[31mbroken\\n'); process.exit(3);") }, async (pool) => {
     await t.rejects(pool.take(wanted), {
