@@ -2,9 +2,18 @@
 import { callFuzzer } from "./calls.ts";
 import { frameFuzzer } from "./frames.ts";
 import type { Fuzzer } from "./fuzzer.ts";
+import { leakFuzzer } from "./leaks.ts";
 import { logFuzzer } from "./logs.ts";
 import { pathFuzzer } from "./paths.ts";
 import { resultFuzzer } from "./results.ts";
 import { urlFuzzer } from "./urls.ts";
 
-export const fuzzers: readonly Fuzzer[] = [frameFuzzer, callFuzzer, urlFuzzer, pathFuzzer, logFuzzer, resultFuzzer];
+export const fuzzers: readonly Fuzzer[] = [
+  frameFuzzer,
+  callFuzzer,
+  urlFuzzer,
+  pathFuzzer,
+  logFuzzer,
+  resultFuzzer,
+  leakFuzzer,
+];

@@ -52,7 +52,7 @@ function toUnits(values: readonly number[], own: readonly boolean[]): Units {
     if (!isBetween && owned >= ownUnitsMin && areDifferent(values, start, end)) telling[start] = 1;
     owned -= own[start] === true ? 1 : 0;
   }
-  return { values, telling: telling.fill(telling[last] ?? 0, last) };
+  return { values, telling };
 }
 
 function areDifferent(values: readonly number[], from: number, to: number): boolean {

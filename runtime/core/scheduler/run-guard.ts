@@ -16,8 +16,10 @@ export interface RunGuard {
   readonly guard: LeakGuard;
   /** The run's parts, as it is to use them: what they tell and keep is guarded. */
   readonly parts: RunParts;
-  /** What is kept of an ending. Asked again once the outputs were looked at. */
+  /** What is kept of an ending. */
   ending(ending: Ending): Ending;
+  /** What it comes to when an output leaked. */
+  verdict(ending: Ending): Ending;
   record(record: RunRecord): RunRecord;
 }
 
@@ -67,6 +69,12 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
     return guard.find(JSON.stringify(clean)) === undefined ? clean : marker;
   }
 
+  function verdict(ending: Ending): Ending {
+    const [leak] = guard.leaks;
+    const isOwn = ending.state === "succeeded" || ending.error?.code === "job_threw";
+    return leak !== undefined && grant?.onLeak === "end" && isOwn ? leakEnding(leak) : ending;
+  }
+
   function errorOf(error: NonNullable<Ending["error"]>): Ending["error"] {
     const clean = guard.cleanAll(error);
     for (const text of [error.message, error.stack, error.source?.sourceLine]) {
@@ -86,14 +94,10 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
         collect: (runId, tree, files) => given.archive.collect(runId, guardedTree(tree, guard, given), files),
       },
     },
-    ending(ending) {
-      const error = ending.error === null ? null : errorOf(ending.error);
-      const result = resultOf(ending.result);
-      const [leak] = guard.leaks;
-      const isOwn = ending.state === "succeeded" || ending.error?.code === "job_threw";
-      if (leak !== undefined && grant?.onLeak === "end" && isOwn) return leakEnding(leak);
-      return { ...ending, error, result };
+    ending({ state, error, result }) {
+      return verdict({ state, error: error === null ? null : errorOf(error), result: resultOf(result) });
     },
+    verdict,
     record: (record) => ({
       ...guard.cleanAll({ ...record, result: null }),
       result: record.result,

@@ -122,11 +122,11 @@ t.test("[CRED-12] text made of near matches costs a bounded number of steps a by
   for (const piece of near) {
     const short = stepsOf(piece.repeat(1_000), 65_536);
     const long = stepsOf(piece.repeat(16_000), 65_536);
-    t.ok(long < 12, `${piece}: ${long.toFixed(2)} steps a byte`);
+    t.ok(long < 3, `${piece}: ${long.toFixed(2)} steps a byte`);
     t.ok(long <= short * 1.1 + 0.1, "which don't grow with the text");
-    t.ok(stepsOf(piece.repeat(500), 1) < 400, "byte by byte, a window's worth for each");
+    t.ok(stepsOf(piece.repeat(500), 1) < 100, "byte by byte, a window's worth for each");
   }
-  t.ok(stepsOf(canary.repeat(10_000), 65_536) < 12, "nor does the credential itself, ten thousand times");
+  t.ok(stepsOf(canary.repeat(10_000), 65_536) < 6, "nor does the credential itself, ten thousand times");
   t.ok(stepsOf("x".repeat(1_000_000), 65_536) < 0.01, "clean text costs none: the counter counts");
 });
 
