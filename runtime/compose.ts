@@ -19,10 +19,11 @@ import { requireVersions } from "./adapters/system/versions.ts";
 import { hasIdentities, openIdentity } from "./compose/identity.ts";
 import { makeIssuers } from "./compose/issuers.ts";
 import { openKeys } from "./compose/keys.ts";
+import { makeLeases } from "./compose/leases.ts";
 import { remember } from "./compose/remember.ts";
 import type { Config } from "./config.ts";
 import { makeSeals, type Seals } from "./core/audit/chain.ts";
-import { makeBroker } from "./core/leases/broker.ts";
+import type { Broker } from "./core/leases/broker.ts";
 import { makeReaper, type Reaper } from "./core/leases/reaper.ts";
 import { makeScheduler, type Scheduler } from "./core/scheduler/loop.ts";
 import { executorClassOf, type RunParts } from "./core/scheduler/run.ts";
@@ -83,6 +84,7 @@ export interface Runtime {
   readonly seals: Seals;
   readonly archive: RunArchive;
   readonly scheduler: Scheduler;
+  readonly broker: Broker;
   readonly reaper: Reaper;
   readonly pool: SandboxedPool;
   readonly owner: Owner;
@@ -110,6 +112,30 @@ export function openLedger(config: Config): {
     throw error;
   }
   return { store, state, seals, archive: makeRunArchive(state.path, fileQuotaCeiling.bytes) };
+}
+
+/** Ledger and issuers: for a command that ends leases and runs nothing. */
+export function openRevocation(
+  config: Config,
+  env: Readonly<Record<string, string | undefined>>,
+  onAlert: (message: string) => void,
+): { store: SqliteStore; broker: Broker; close(): Promise<void> } {
+  const { store, state } = openLedger(config);
+  const keys = openKeys(state);
+  const identity = openIdentity(config, store, keys);
+  const { signing } = keys;
+  const issuers = makeIssuers({ config, env, store, state, keys: keys.store, signing, identity, world: {} });
+  const { broker, revoker } = makeLeases({ store, box: keys.box, issuer: issuers.get, onAlert });
+  return {
+    store,
+    broker,
+    async close() {
+      await revoker.close();
+      await Promise.all([issuers.close(), identity.close()]);
+      await keys.close();
+      await store.close();
+    },
+  };
 }
 
 /** Everything that runs jobs. Rejects with MayflyError; nothing is then left open. */
@@ -141,7 +167,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     });
     const bundler = makeBundler({ directory: config.directory, stateDirectory: config.stateDirectory });
     const bundle = remember((job: JobSpec) => job.name, world.bundle ?? ((job: JobSpec) => bundler.bundle(job.entry)));
-    const broker = makeBroker({ store, clock: systemClock, box: keys.box, issuer: issuers.get });
+    const { onWarning: onAlert } = options;
+    const { broker, revoker } = makeLeases({ store, box: keys.box, issuer: issuers.get, onAlert });
     const trees = makeFileTrees({ directory: state.directory("runs") });
     const scheduler = makeScheduler({
       store,
@@ -159,7 +186,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       jobs,
       bundle,
       ticker: cronTicker,
-      onAlert: options.onWarning,
+      onAlert,
       concurrency: config.scheduler.concurrency,
       waitingMax: config.scheduler.queueMax,
       ...(world.guestTime === undefined ? {} : { guestTime: world.guestTime }),
@@ -167,7 +194,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     const reaper = makeReaper({
       store,
       clock: systemClock,
-      broker,
+      revoker,
       identity,
       trees,
       killLeftBehind,
@@ -179,7 +206,14 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       issuer: issuers.get,
       adopt: (row) => adoption(options.role, row.record.trigger.kind, () => scheduler.adopt(row)),
       onClosed: (record) => options.onEvent({ type: "ended", runId: record.id, record }),
-      onAlert: options.onWarning,
+      onAlert,
+    });
+    // Another process has taken over what was ours: the runs' ends give back what they hold, and nothing new begins.
+    void store.whenFenced.then((error) => {
+      onAlert(error.describe());
+      void store.commit([{ audit: { type: "alert", code: error.code, detail: error.message } }]).catch(() => undefined);
+      scheduler.killAll(`the supervisor was fenced off: ${error.found}`);
+      void scheduler.drain(0);
     });
     // Verifiers are to know the keys before the first token comes. What can't be had stops no job that needs none.
     if (options.role === "start" && hasIdentities(config))
@@ -194,12 +228,14 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       seals,
       archive,
       scheduler,
+      broker,
       reaper,
       pool,
       owner,
       issuer: issuers.get,
       bundle,
       async close() {
+        await revoker.close();
         await Promise.all([
           world.pool === undefined && pool.close(),
           issuers.close(),

@@ -10,8 +10,10 @@ export type {
   AuthorJwtIssuer,
   AuthorLimits,
   AuthorNetwork,
+  AuthorOauthIssuer,
   AuthorPostgresIssuer,
   AuthorSchedule,
+  AuthorX509Issuer,
   Duration,
   SandboxConfig,
   Size,
@@ -22,6 +24,7 @@ export {
   type IssuerConfig,
   issuers,
   type JwtIssuerConfig,
+  type OauthIssuerConfig,
   type PostgresIssuerConfig,
   parseConfig,
 } from "./config.ts";

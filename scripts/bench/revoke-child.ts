@@ -1,6 +1,7 @@
 // The supervisor of the benchmark of revocations: the real runtime with one issuer, one job that holds its credential until
 // it is told to end. Tells its parent each credential the moment that it was issued, and the moment that a run's result
 // was there.
+import { makeUndiciClients } from "../../runtime/adapters/system/undici-client.ts";
 import { openRuntime } from "../../runtime/compose.ts";
 import { parseConfig, type SandboxConfig } from "../../runtime/config.ts";
 import { scriptBundle } from "../../test/support/runs.ts";
@@ -12,6 +13,8 @@ export interface RevokeOptions {
   directory: string;
   words: SandboxConfig;
   env: Record<string, string>;
+  /** PEM: authorities that egress trusts beside Node's own. */
+  authorities: readonly string[];
   /** Of the job; the input is the name of the file that ends it. */
   body: string;
 }
@@ -22,7 +25,7 @@ export type RevokeSays =
   /** `resultAt`: `machineMs`. */
   | { type: "ended"; resultAt: number; lease: string | null; state: string; error: string | null };
 
-async function main({ directory, words, env, body }: RevokeOptions): Promise<void> {
+async function main({ directory, words, env, authorities, body }: RevokeOptions): Promise<void> {
   let resultAt = Number.NaN;
   const runtime = await openRuntime({
     config: parseConfig(words, { directory, path: `${directory}/sandbox.config.ts` }),
@@ -35,6 +38,7 @@ async function main({ directory, words, env, body }: RevokeOptions): Promise<voi
     onWarning: (message) => process.stderr.write(`bench: ${message}\n`),
     world: {
       bundle: async () => scriptBundle(body),
+      openHttpClient: makeUndiciClients({ extraCaForTests: authorities }),
       around: {
         store: (store) => store,
         issuer: (_name, issuer) =>

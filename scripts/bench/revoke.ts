@@ -19,6 +19,7 @@ export async function measureRevoke(bench: Bench, open: OpenIssuerWorld, runs: n
   const world = await open();
   const directory = join(bench.scratch, `revoke-${world.kind}`);
   mkdirSync(join(directory, "bells"), { recursive: true });
+  world.begin?.(directory);
   const child = startChild("revoke-child.ts");
   try {
     child.tell(optionsOf(world, directory));
@@ -100,6 +101,7 @@ function optionsOf(world: IssuerWorld, directory: string): RevokeOptions {
       },
     },
     env: world.env,
+    authorities: world.authorities ?? [],
     body: `${world.use} ${wait} return "ended";`,
   };
 }

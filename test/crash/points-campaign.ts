@@ -55,6 +55,7 @@ async function campaign(
     ...{ kind, kills: { supervisor: 0, executor: 0 }, reached: {}, killsWithLive: 0, slowestMs: 0, issued: 0 },
     violations: [],
   };
+  world.begin?.(directory);
   const options = optionsOf(world, directory);
   const random = makeRandom(seed);
   let child: Child | undefined;
@@ -111,7 +112,14 @@ function optionsOf(world: IssuerWorld, directory: string): ChildOptions {
     },
   };
   const body = `${world.use} c.log.info("in use"); await c.files.write("/output/used", "yes"); return "used";`;
-  return { directory, words, env: world.env, body, log: join(directory, "issued.ndjson") };
+  return {
+    directory,
+    words,
+    env: world.env,
+    authorities: world.authorities ?? [],
+    body,
+    log: join(directory, "issued.ndjson"),
+  };
 }
 
 async function startAndCheck(

@@ -1,6 +1,7 @@
 // A supervisor that dies when it is told to: opens the real runtime for one issuer, recovers, runs one job at a time, and
 // kills itself, or the executor, at a named point. Its parent reads what it left.
 import { systemClock } from "../../runtime/adapters/system/clock.ts";
+import { makeUndiciClients } from "../../runtime/adapters/system/undici-client.ts";
 import { openRuntime } from "../../runtime/compose.ts";
 import { parseConfig, type SandboxConfig } from "../../runtime/config.ts";
 import type { RunRecord } from "../../runtime/model/run.ts";
@@ -11,6 +12,8 @@ export interface ChildOptions {
   directory: string;
   words: SandboxConfig;
   env: Record<string, string>;
+  /** PEM: authorities that egress trusts beside Node's own. */
+  authorities: readonly string[];
   body: string;
   /** File of what was issued. */
   log: string;
@@ -30,7 +33,7 @@ export type ChildSays =
 
 const tickEveryMs = 250;
 
-async function main({ directory, words, env, body, log }: ChildOptions): Promise<void> {
+async function main({ directory, words, env, authorities, body, log }: ChildOptions): Promise<void> {
   let armed: (Order & { left: number }) | undefined;
   let executorPid = 0;
 
@@ -60,6 +63,7 @@ async function main({ directory, words, env, body, log }: ChildOptions): Promise
     onWarning: () => {},
     world: {
       bundle: async () => scriptBundle(body),
+      openHttpClient: makeUndiciClients({ extraCaForTests: authorities }),
       around: {
         store: (store) => storeWithPoints(store, reach),
         issuer: (_name, issuer) => issuerWithPoints(issuer, reach, log),

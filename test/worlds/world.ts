@@ -15,6 +15,10 @@ export interface IssuerWorld {
   issuer: AuthorIssuer;
   credential: Omit<AuthorCredential, "issuer" | "ttl" | "purpose">;
   network?: AuthorNetwork;
+  /** PEM: authorities that the runs' egress trusts beside Node's own. */
+  authorities?: readonly string[];
+  /** Told where the state will be, before the supervisor is started. */
+  begin?(directory: string): void;
   /** Variables that the config names. */
   env: Record<string, string>;
   /** Statements of a job, with its context as `c`, that use the credential once and fail when it isn't taken. */

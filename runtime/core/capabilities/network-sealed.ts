@@ -44,7 +44,10 @@ export async function placeCredential(
   const isForHost = sealed.hosts.includes(hostOf(asked)) && asked.line.scheme === "https";
   if ("tls" in place ? !isForHost || !sealed.wasFetched() : found.inPlace === 0) return asIs;
   const value = sealed.reveal();
-  if (value === undefined) throw new Denied("ended", "the credential has ended with its lease", asked.target);
+  if (value === undefined) {
+    if (sealed.isExpired()) throw new Denied("expired", "the credential's time is over", asked.target);
+    throw new Denied("ended", "the credential has ended with its lease", asked.target);
+  }
   refuseTarget(sealed, asked, address);
   if (found.inPlace > sealed.perRequest) {
     const text = `it stands there ${found.inPlace} times, and once is enough`;

@@ -58,6 +58,8 @@ function open(
     secret: () => (ended ? undefined : secret),
     egress: () => undefined,
     parts: [secret],
+    standing: () => (ended ? "ended" : "live"),
+    use: () => (ended ? "ended" : "live"),
     query: async (query) => answer(query) as never,
     command: async (command) => answer(command as never) as never,
     exec: async (exec) => answer(exec as never) as never,

@@ -171,6 +171,7 @@ export function makeSealed(value: string, hosts: string[], header = "authorizati
     hosts,
     ...{ requests: null, perRequest: 1 },
     reveal: () => state.value,
+    isExpired: () => false,
     key: () => undefined,
     wasFetched: () => state.value !== undefined,
     use: () => {},

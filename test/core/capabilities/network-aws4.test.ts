@@ -76,6 +76,7 @@ function sealedFor(place = { aws4: { region: "eu-central-1", service: "s3" } }) 
     ...{ placeholder, place, hosts: [host, "127.0.0.1:7480"], requests: null, perRequest: 1 },
     reveal: () => (state.live ? JSON.stringify(keys) : undefined),
     key: () => (state.live ? keys : undefined),
+    isExpired: () => false,
     wasFetched: () => state.live,
     use: () => {
       state.uses += 1;

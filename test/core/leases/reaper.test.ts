@@ -30,7 +30,7 @@ async function makeRemains(t: Test, changes: Partial<ReaperParts> = {}) {
   const reaper = makeReaper({
     store: world.store,
     clock: world.clock,
-    broker: world.broker,
+    revoker: world.revoker,
     identity: { active: () => [], end: async () => {} },
     trees: makeFileTrees({ directory: runs }),
     killLeftBehind,
@@ -286,7 +286,7 @@ t.test("a credential that is alive after its revocation is not called dead, howe
     await remains.reaper.tick();
     await remains.clock.advance(60_000);
   }
-  t.match(remains.store.lease(id), { state: "unconfirmed", lastError: "still alive: resource: taken", attempts: 5 });
+  t.match(remains.store.lease(id), { state: "unconfirmed", lastError: "still alive: resource: taken", attempts: 15 });
 });
 
 t.test("a crash in the middle of recovery, and again: the next one finishes", async (t) => {
