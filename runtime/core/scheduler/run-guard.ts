@@ -2,6 +2,7 @@
 // leads to: an alert in the audit and to whoever follows the run, the end of the lease at once, and, where the grant says
 // so, the end of the run. Log lines, calls and requests are guarded in core/capabilities.
 import { leaseIdOf } from "../../model/ids.ts";
+import type { Lease } from "../../model/lease.ts";
 import type { Leak, RunRecord } from "../../model/run.ts";
 import type { RunEvent } from "../../model/run-event.ts";
 import type { FileTree } from "../../ports/file-tree.ts";
@@ -28,6 +29,7 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
   const { id, spec } = order;
   const grant = spec.grants.credential;
   const about = { runId: id, job: spec.name, leaseId: leaseIdOf(id), target: grant?.issuer ?? "" };
+  /** The lease's end was asked for: here, or by the teardown, which comes right behind an ending. */
   let isEnding = false;
 
   function alert(code: string, message: string, capability?: string): void {
@@ -44,10 +46,10 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
   }
 
   async function endLease(): Promise<void> {
-    const lease = await given.broker.end(id).catch(() => undefined); // the teardown asks again, and says what is known
-    if (lease === undefined) return;
-    const { issuer, state, proof, lastError } = lease;
-    tell({ type: "lease", runId: id, issuer, state, detail: proof ?? lastError ?? "" });
+    const tellEnd = ({ issuer, state, proof, lastError }: Lease) =>
+      tell({ type: "lease", runId: id, issuer, state, detail: proof ?? lastError ?? "" });
+    // Should it fail, the teardown asks again, and says what is known.
+    await given.broker.revoke({ run: id }, "the credential leaked", tellEnd).catch(() => undefined);
   }
 
   const guard = makeLeakGuard({
@@ -95,6 +97,7 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
       },
     },
     ending({ state, error, result }) {
+      isEnding = true;
       return verdict({ state, error: error === null ? null : errorOf(error), result: resultOf(result) });
     },
     verdict,

@@ -152,6 +152,11 @@ t.test("[CRED-12] no mass blanking: zeros, heads of tokens and keys, and what is
   t.same(ofRun.find(latin1("the id is run_0123456789abcdef here")), [], "what everybody knows");
   t.equal(ofRun.find(latin1("cdef-Zq8Wm4Kp")).length, 1, "with what nobody does");
 
+  const key = (tail: string) => `MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg${tail}`;
+  const ofKey = scannerOf(key("q7Z2mK9xT4vB8nR1"));
+  t.same(ofKey.find(latin1(key("Lw5Yc3Hd6Jf0Gs1A"))), [], "another key of its kind");
+  t.equal(redact(ofKey, latin1(key("q7Z2mK9xT4vB8nR1"))), mark, "its own is gone with its head");
+
   t.same(encodedForms("s3cr3t!", []), [], `fewer than ${textUnitsMin}`);
   for (const blank of ["", "x", "aaaaaaaaaaaaaaaaaaaa", "abababababababab"]) t.same(encodedForms(blank, []), [], blank);
   const short = scannerOf("s3cr3t!X");
