@@ -23,10 +23,9 @@ export interface CanaryFound {
 export type Sinks = Readonly<Record<string, string | Uint8Array>>;
 
 /** Every form of every window of the canary that is in one of the sinks; of each sink and form the first. */
-export function findCanary(canary: string, sinks: Sinks): CanaryFound[] {
+export function findCanary(canary: string, sinks: Sinks, windowChars: number = canaryWindowChars): CanaryFound[] {
   const windows: string[] = [];
-  for (let at = 0; at + canaryWindowChars <= canary.length; at += 1)
-    windows.push(canary.slice(at, at + canaryWindowChars));
+  for (let at = 0; at + windowChars <= canary.length; at += 1) windows.push(canary.slice(at, at + windowChars));
   const forms = windows.flatMap(canaryForms);
   return Object.entries(sinks).flatMap(([sink, content]) => {
     const found = new Set<string>();

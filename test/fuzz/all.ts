@@ -2,6 +2,7 @@
 import { callFuzzer } from "./calls.ts";
 import { frameFuzzer } from "./frames.ts";
 import type { Fuzzer } from "./fuzzer.ts";
+import { leakFuzzer } from "./leaks.ts";
 import { logFuzzer } from "./logs.ts";
 import { pathFuzzer } from "./paths.ts";
 import { replyFuzzer } from "./replies.ts";
@@ -16,4 +17,5 @@ export const fuzzers: readonly Fuzzer[] = [
   logFuzzer,
   resultFuzzer,
   replyFuzzer,
+  leakFuzzer,
 ];

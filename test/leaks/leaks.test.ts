@@ -76,7 +76,7 @@ const leaky: Record<string, JobUnderTest> = {
 };
 
 t.test(
-  "[CRED-10] [AUD-07] a credential in logs, results, errors, outputs, names and refusals: in no sink",
+  "[CRED-10] a credential in logs, results, errors, outputs, names and refusals: in no sink (AUD-07)",
   async (t) => {
     const jobs = Object.fromEntries(Object.entries(leaky).map(([name, job]) => [name, { ...job, credential: true }]));
     await bothWays(
@@ -133,7 +133,7 @@ t.test("[CRED-11] each form of it in a log, a result and a file", async (t) => {
   );
 });
 
-t.test("[AUD-07] a credential that is a number", async (t) => {
+t.test("[CRED-10] a credential that is a number (AUD-07)", async (t) => {
   const digits = "481516234210869712";
   await bothWays(
     digits,

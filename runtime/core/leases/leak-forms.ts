@@ -20,12 +20,14 @@ export type LeakForm = (typeof leakForms)[number];
 export interface Encoded {
   form: LeakForm;
   bytes: Uint8Array;
-  /** Where each unit of the text begins in `bytes`, ascending. In Base64, the first character that is all its own. */
-  starts: Int32Array;
-  /** Of the text's units: see Units. */
-  telling: Uint8Array;
-  /** The least that a window takes in this form, bytes. */
-  windowBytes: number;
+  /** What of it gives the text away: each window that tells something, in this form. */
+  windows: readonly EncodedWindow[];
+}
+
+/** Offsets in bytes. */
+export interface EncodedWindow {
+  start: number;
+  end: number;
 }
 
 /**
@@ -48,7 +50,7 @@ function formsOf(text: string, known: readonly string[]): Encoded[] {
   if (units === undefined) return [];
   const { bytes, backwards, wide } = units;
   const byWide = (form: LeakForm, spell: (value: number) => string) =>
-    spelled(form, wide, new Map(wide.values.map((value) => [value, spell(value)])));
+    spelled(form, wide, Object.fromEntries(wide.values.map((value) => [value, spell(value)])));
   return [
     ...byteSpellings.map(({ form, spellings, between }) => spelled(form, bytes, spellings, between)),
     spelled("reversed", backwards, rawSpellings),
@@ -60,11 +62,11 @@ function formsOf(text: string, known: readonly string[]): Encoded[] {
 }
 
 /** Latin-1 for each value of a unit: a character a byte. */
-type Spellings = readonly string[] | ReadonlyMap<number, string>;
+type Spellings = { readonly [value: number]: string };
 
 interface ByteSpelling {
   form: LeakForm;
-  spellings: readonly string[];
+  spellings: Spellings;
   between: string;
 }
 
@@ -92,14 +94,13 @@ function bySpelling(form: LeakForm, spell: (value: number) => string, between = 
 function spelled(form: LeakForm, units: Units, spellings: Spellings, between = ""): Encoded {
   const starts = new Int32Array(units.values.length);
   const ends = new Int32Array(units.values.length);
-  const parts: string[] = [];
+  const parts = units.values.map((value) => spellings[value] as string);
   let bytes = 0;
-  for (const [index, value] of units.values.entries()) {
-    const part = (spellings instanceof Map ? spellings.get(value) : (spellings as readonly string[])[value]) ?? "";
-    parts.push(part);
+  for (let index = 0; index < parts.length; index += 1) {
     starts[index] = bytes;
-    ends[index] = bytes + part.length;
-    bytes += part.length + between.length;
+    bytes += (parts[index] as string).length;
+    ends[index] = bytes;
+    bytes += between.length;
   }
   return encoded(form, units, parts.join(between), starts, ends);
 }
@@ -114,12 +115,13 @@ function base64(units: Units, offset: number, kind: "base64" | "base64url"): Enc
   return encoded("base64", units, whole.slice(from, from + (ends.at(-1) ?? 0)), starts, ends);
 }
 
+/** @param starts where each unit begins in the text; in Base64, at the first character that is all its own. */
 function encoded(form: LeakForm, units: Units, text: string, starts: Int32Array, ends: Int32Array): Encoded {
   const width = Math.min(windowUnits, units.values.length);
-  let windowBytes = text.length;
-  for (let index = 0; index + width <= units.values.length; index += 1)
-    windowBytes = Math.min(windowBytes, (ends[index + width - 1] ?? 0) - (starts[index] ?? 0));
-  return { form, bytes: Buffer.from(text, "latin1"), starts, telling: units.telling, windowBytes };
+  const windows: EncodedWindow[] = [];
+  for (let index = units.telling.indexOf(1); index >= 0; index = units.telling.indexOf(1, index + 1))
+    windows.push({ start: starts[index] as number, end: ends[index + width - 1] as number });
+  return { form, bytes: Buffer.from(text, "latin1"), windows };
 }
 
 function byte(value: number): string {

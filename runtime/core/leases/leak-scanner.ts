@@ -30,8 +30,8 @@ export interface Scanner {
   heldFrom(bytes: Uint8Array, looked: number, before: number): number;
 }
 
-/** Lengths of window, bytes, with room for each form's own: fewer lengths, less work. */
-const lengths = [8, 12, 15, 24, 36, 60] as const;
+/** A window is compared in its first bytes, as many as the longest of these that it has: few lengths, little work. */
+const lengths = [8, 12, 15, 19, 24, 36, 60] as const;
 const gramBytes = 4;
 /** Set for all that a form holds, also where it tells nothing: it may be the beginning of a match. */
 const someForm = 128;
@@ -51,6 +51,8 @@ interface Windows {
   hashes: Int32Array;
   /** Offset in `texts`, from 1; 0 is a free place. */
   at: Int32Array;
+  /** While it learns: probes before this one are in the table. */
+  marked: number;
   /** In one search: the first window that was not hashed yet, and the hash of the one before it. */
   next: number;
   hash: number;
@@ -63,8 +65,9 @@ export function makeScanner(encoded: readonly Encoded[]): Scanner {
   const texts = new Uint8Array(bytesAll);
   const borders: number[] = [];
   const isKnown = new Uint8Array(256);
-  // Eight places and more for each probe: one in eight, at most, of other text is looked at twice.
-  const bits = Math.min(20, Math.max(16, Math.ceil(Math.log2(bytesAll * 8 + 1))));
+  // Four places and more for each byte of the forms, many of which share their probes. With eight the table no longer
+  // lies in a core's own cache, with two more of other text is looked at twice; both were slower.
+  const bits = Math.min(20, Math.max(16, Math.ceil(Math.log2(bytesAll * 4 + 1))));
   const shift = 32 - bits;
   const table = new Uint8Array(2 ** bits);
   const classes = makeClasses(encoded);
@@ -73,7 +76,7 @@ export function makeScanner(encoded: readonly Encoded[]): Scanner {
   for (const each of encoded) {
     texts.set(each.bytes, offset);
     borders.push(offset);
-    learn(each, offset, classOf(classes, each));
+    learn(each, offset);
     offset += each.bytes.length;
   }
   const shortest = Math.min(...classes.map(({ length }) => length));
@@ -81,23 +84,28 @@ export function makeScanner(encoded: readonly Encoded[]): Scanner {
   const contextBytes = Math.max(...classes.map(({ length }) => length)) - 1;
 
   /** All that a form holds may begin a match; where it tells something, its windows can be found. */
-  function learn({ bytes, starts, telling }: Encoded, from: number, windows: Windows): void {
-    const { length, bit } = windows;
-    let unit = 0;
-    let markedTo = 0; // the probes of the last telling window
-    windows.next = 0;
-    for (let at = 0; at < bytes.length; at += 1) {
-      isKnown[bytes[at] as number] = 1;
-      while ((starts[unit + 1] ?? Number.POSITIVE_INFINITY) <= at) unit += 1;
-      if (telling[unit] === 1 && at + length <= bytes.length) {
-        markedTo = at + length - gramBytes + 1;
-        roll(windows, bytes, at);
-        put(windows, from + at);
-      }
-      if (at + gramBytes > bytes.length) continue;
-      const place = placeOf(bytes, at);
-      table[place] = (table[place] as number) | someForm | (at < markedTo ? bit : 0);
+  function learn({ bytes, windows }: Encoded, from: number): void {
+    for (const value of bytes) isKnown[value] = 1;
+    for (let at = 0; at + gramBytes <= bytes.length; at += 1) mark(from + at, someForm);
+    for (const { start, end } of windows) {
+      const known = classOf(end - start);
+      for (let at = Math.max(start, known.marked - from); at + gramBytes <= end; at += 1) mark(from + at, known.bit);
+      known.marked = from + end - gramBytes + 1;
+      put(known, from + start);
+      // By its last bytes too: what continues a match may come later.
+      if (end - known.length > start) put(known, from + end - known.length);
     }
+  }
+
+  function classOf(bytes: number): Windows {
+    let index = classes.length - 1;
+    while ((classes[index] as Windows).length > bytes) index -= 1;
+    return classes[index] as Windows;
+  }
+
+  function mark(at: number, bit: number): void {
+    const place = placeOf(texts, at);
+    table[place] = (table[place] as number) | bit;
   }
 
   function placeOf(bytes: Uint8Array, at: number): number {
@@ -110,7 +118,7 @@ export function makeScanner(encoded: readonly Encoded[]): Scanner {
   }
 
   function put(windows: Windows, at: number): void {
-    const { hash } = windows;
+    const hash = hashOf(texts, at, windows.length);
     for (let place = slotOf(windows, hash); ; place = (place + 1) & (windows.at.length - 1)) {
       const there = windows.at[place] as number;
       if (there === 0) {
@@ -246,23 +254,29 @@ export function makeScanner(encoded: readonly Encoded[]): Scanner {
 
 /** One for each length that is needed, with places enough for all its windows. */
 function makeClasses(encoded: readonly Encoded[]): Windows[] {
+  const counts = new Map<number, number>();
+  for (const { windows } of encoded) {
+    for (const { start, end } of windows) {
+      const length = lengthFor(end - start);
+      counts.set(length, (counts.get(length) ?? 0) + 1);
+    }
+  }
   return lengths.flatMap((length, index): Windows[] => {
-    const bytes = encoded.reduce((sum, each) => sum + (lengthFor(each) === length ? each.bytes.length : 0), 0);
-    if (bytes === 0) return [];
-    const bits = Math.max(4, Math.ceil(Math.log2(bytes * 2)));
+    const count = counts.get(length);
+    if (count === undefined) return [];
+    const bits = Math.max(4, Math.ceil(Math.log2(count * 4)));
     let power = 1;
-    for (let count = 1; count < length; count += 1) power = Math.imul(power, base);
+    for (let exponent = 1; exponent < length; exponent += 1) power = Math.imul(power, base);
     const places = { hashes: new Int32Array(2 ** bits), at: new Int32Array(2 ** bits) };
-    return [{ length, bit: 1 << index, power, shift: 32 - bits, ...places, next: 0, hash: 0, inside: 0 }];
+    return [{ length, bit: 1 << index, power, shift: 32 - bits, ...places, marked: 0, next: 0, hash: 0, inside: 0 }];
   });
 }
 
-function classOf(classes: readonly Windows[], each: Encoded): Windows {
-  return classes.find(({ length }) => length === lengthFor(each)) as Windows;
-}
-
-function lengthFor({ windowBytes }: Encoded): number {
-  return lengths.findLast((length) => length <= windowBytes) ?? lengths[0];
+/** The longest that such a window holds. */
+function lengthFor(bytes: number): number {
+  let index = lengths.length - 1;
+  while (index > 0 && (lengths[index] as number) > bytes) index -= 1;
+  return lengths[index] as number;
 }
 
 function hashOf(bytes: Uint8Array, at: number, length: number): number {

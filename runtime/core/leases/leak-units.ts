@@ -52,7 +52,7 @@ function toUnits(values: readonly number[], own: readonly boolean[]): Units {
     if (!isBetween && owned >= ownUnitsMin && areDifferent(values, start, end)) telling[start] = 1;
     owned -= own[start] === true ? 1 : 0;
   }
-  return { values, telling: telling.fill(telling[last] ?? 0, last) };
+  return { values, telling };
 }
 
 function areDifferent(values: readonly number[], from: number, to: number): boolean {
@@ -69,7 +69,7 @@ function ownUnits(text: string, known: readonly string[]): boolean[] {
   // A JWT without its signature is a statement that nobody has to believe (RFC 7515). Claims are not secret, and the head
   // is that of every token of its issuer.
   give(0, /^eyJ[\w-]+\.[\w-]*\.(?=[\w-]{16,}$)/.exec(text)?.[0].length ?? 0);
-  for (const { index, 0: found } of [...text.matchAll(armour), ...text.matchAll(keyHeads)]) give(index, found.length);
+  for (const { index, 0: found } of [...text.matchAll(armour), ...text.matchAll(heads)]) give(index, found.length);
   for (const each of known) {
     if (each === "") continue;
     for (let at = text.indexOf(each); at >= 0; at = text.indexOf(each, at + 1)) give(at, each.length);
@@ -79,9 +79,12 @@ function ownUnits(text: string, known: readonly string[]): boolean[] {
 
 /** RFC 7468. */
 const armour = /-----(?:BEGIN|END) [A-Z0-9 ]+-----/g;
-/** Where a private key begins in Base64: version, algorithm and lengths, the same in all keys of a kind (RFC 5958, RFC 8017). */
-const keyHeads =
-  /(?<![A-Za-z0-9+/])(?:MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg|MHcCAQEEI|MC4CAQAwBQYDK2VwBCIEI|MII[A-Za-z0-9+/]{47}|b3BlbnNzaC1rZXktdjEA[A-Za-z0-9+/]{64})/g;
+/**
+ * Where a private key begins in Base64: version, algorithm and lengths, the same in all keys of a kind (RFC 5958, RFC 8017).
+ * And how session tokens of AWS begin.
+ */
+const heads =
+  /(?<![A-Za-z0-9+/])(?:IQoJb3JpZ2luX2Vj|FwoGZXIvYXdzE|MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg|MHcCAQEEI|MC4CAQAwBQYDK2VwBCIEI|MII[A-Za-z0-9+/]{47}|b3BlbnNzaC1rZXktdjEA[A-Za-z0-9+/]{64})/g;
 
 /** `own` by UTF-8 byte in place of by UTF-16 unit. */
 function byByte(text: string, own: readonly boolean[]): boolean[] {

@@ -2,6 +2,7 @@
 // leads to: an alert in the audit and to whoever follows the run, the end of the lease at once, and, where the grant says
 // so, the end of the run. Log lines, calls and requests are guarded in core/capabilities.
 import { leaseIdOf } from "../../model/ids.ts";
+import type { Lease } from "../../model/lease.ts";
 import type { Leak, RunRecord } from "../../model/run.ts";
 import type { RunEvent } from "../../model/run-event.ts";
 import type { FileTree } from "../../ports/file-tree.ts";
@@ -16,8 +17,10 @@ export interface RunGuard {
   readonly guard: LeakGuard;
   /** The run's parts, as it is to use them: what they tell and keep is guarded. */
   readonly parts: RunParts;
-  /** What is kept of an ending. Asked again once the outputs were looked at. */
+  /** What is kept of an ending. */
   ending(ending: Ending): Ending;
+  /** What it comes to when an output leaked. */
+  verdict(ending: Ending): Ending;
   record(record: RunRecord): RunRecord;
 }
 
@@ -26,6 +29,7 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
   const { id, spec } = order;
   const grant = spec.grants.credential;
   const about = { runId: id, job: spec.name, leaseId: leaseIdOf(id), target: grant?.issuer ?? "" };
+  /** The lease's end was asked for: here, or by the teardown, which comes right behind an ending. */
   let isEnding = false;
 
   function alert(code: string, message: string, capability?: string): void {
@@ -42,10 +46,10 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
   }
 
   async function endLease(): Promise<void> {
-    const lease = await given.broker.end(id).catch(() => undefined); // the teardown asks again, and says what is known
-    if (lease === undefined) return;
-    const { issuer, state, proof, lastError } = lease;
-    tell({ type: "lease", runId: id, issuer, state, detail: proof ?? lastError ?? "" });
+    const tellEnd = ({ issuer, state, proof, lastError }: Lease) =>
+      tell({ type: "lease", runId: id, issuer, state, detail: proof ?? lastError ?? "" });
+    // Should it fail, the teardown asks again, and says what is known.
+    await given.broker.revoke({ run: id }, "the credential leaked", tellEnd).catch(() => undefined);
   }
 
   const guard = makeLeakGuard({
@@ -67,6 +71,12 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
     return guard.find(JSON.stringify(clean)) === undefined ? clean : marker;
   }
 
+  function verdict(ending: Ending): Ending {
+    const [leak] = guard.leaks;
+    const isOwn = ending.state === "succeeded" || ending.error?.code === "job_threw";
+    return leak !== undefined && grant?.onLeak === "end" && isOwn ? leakEnding(leak) : ending;
+  }
+
   function errorOf(error: NonNullable<Ending["error"]>): Ending["error"] {
     const clean = guard.cleanAll(error);
     for (const text of [error.message, error.stack, error.source?.sourceLine]) {
@@ -86,14 +96,11 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
         collect: (runId, tree, files) => given.archive.collect(runId, guardedTree(tree, guard, given), files),
       },
     },
-    ending(ending) {
-      const error = ending.error === null ? null : errorOf(ending.error);
-      const result = resultOf(ending.result);
-      const [leak] = guard.leaks;
-      const isOwn = ending.state === "succeeded" || ending.error?.code === "job_threw";
-      if (leak !== undefined && grant?.onLeak === "end" && isOwn) return leakEnding(leak);
-      return { ...ending, error, result };
+    ending({ state, error, result }) {
+      isEnding = true;
+      return verdict({ state, error: error === null ? null : errorOf(error), result: resultOf(result) });
     },
+    verdict,
     record: (record) => ({
       ...guard.cleanAll({ ...record, result: null }),
       result: record.result,

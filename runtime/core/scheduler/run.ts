@@ -139,7 +139,7 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
   const lease = parts.store.lease(order.id);
   const ended: RunRecord = live.guarded.record({
     ...running,
-    ...live.guarded.ending(gone.ending),
+    ...live.guarded.verdict(gone.ending),
     endedAt: isoTime(parts.clock.nowMs()),
     usage,
     denials: live.gate.denials,

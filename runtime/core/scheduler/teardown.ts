@@ -77,9 +77,9 @@ function pause({ clock }: RunParts, ms: number): Promise<void> {
   return new Promise((resolve) => clock.setTimer(ms, resolve));
 }
 
-async function endLease({ id, spec }: RunOrder, { broker, store, onEvent }: RunParts): Promise<Confirmation> {
+async function endLease({ id, spec }: RunOrder, { broker, onEvent }: RunParts): Promise<Confirmation> {
   try {
-    const lease = (await broker.end(id)) ?? store.lease(id); // it may have ended before its run
+    const lease = await broker.end(id);
     if (lease === undefined) return "none";
     onEvent({
       type: "lease",

@@ -122,11 +122,11 @@ t.test("[CRED-12] text made of near matches costs a bounded number of steps a by
   for (const piece of near) {
     const short = stepsOf(piece.repeat(1_000), 65_536);
     const long = stepsOf(piece.repeat(16_000), 65_536);
-    t.ok(long < 12, `${piece}: ${long.toFixed(2)} steps a byte`);
+    t.ok(long < 3, `${piece}: ${long.toFixed(2)} steps a byte`);
     t.ok(long <= short * 1.1 + 0.1, "which don't grow with the text");
-    t.ok(stepsOf(piece.repeat(500), 1) < 400, "byte by byte, a window's worth for each");
+    t.ok(stepsOf(piece.repeat(500), 1) < 100, "byte by byte, a window's worth for each");
   }
-  t.ok(stepsOf(canary.repeat(10_000), 65_536) < 12, "nor does the credential itself, ten thousand times");
+  t.ok(stepsOf(canary.repeat(10_000), 65_536) < 6, "nor does the credential itself, ten thousand times");
   t.ok(stepsOf("x".repeat(1_000_000), 65_536) < 0.01, "clean text costs none: the counter counts");
 });
 
@@ -151,6 +151,11 @@ t.test("[CRED-12] no mass blanking: zeros, heads of tokens and keys, and what is
   const ofRun = scannerOf("token-of-run_0123456789abcdef-Zq8Wm4Kp", ["run_0123456789abcdef"]);
   t.same(ofRun.find(latin1("the id is run_0123456789abcdef here")), [], "what everybody knows");
   t.equal(ofRun.find(latin1("cdef-Zq8Wm4Kp")).length, 1, "with what nobody does");
+
+  const key = (tail: string) => `MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg${tail}`;
+  const ofKey = scannerOf(key("q7Z2mK9xT4vB8nR1"));
+  t.same(ofKey.find(latin1(key("Lw5Yc3Hd6Jf0Gs1A"))), [], "another key of its kind");
+  t.equal(redact(ofKey, latin1(key("q7Z2mK9xT4vB8nR1"))), mark, "its own is gone with its head");
 
   t.same(encodedForms("s3cr3t!", []), [], `fewer than ${textUnitsMin}`);
   for (const blank of ["", "x", "aaaaaaaaaaaaaaaaaaaa", "abababababababab"]) t.same(encodedForms(blank, []), [], blank);
