@@ -3,6 +3,7 @@ import { openAwsWorld } from "./aws.ts";
 import { openJwtWorld } from "./jwt.ts";
 import { openOauthTokenWorld, openOauthWorld } from "./oauth.ts";
 import { openPostgresWorld } from "./postgres.ts";
+import { openVaultWorld } from "./vault.ts";
 import type { OpenIssuerWorld } from "./world.ts";
 import { openX509World } from "./x509.ts";
 
@@ -12,5 +13,6 @@ export const issuerWorlds: Readonly<Record<string, OpenIssuerWorld>> = {
   oauth: openOauthWorld,
   "oauth-token": openOauthTokenWorld,
   postgres: openPostgresWorld,
+  vault: openVaultWorld,
   x509: openX509World,
 };
