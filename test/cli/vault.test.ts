@@ -6,7 +6,7 @@ import { openVaultWorld } from "../worlds/vault.ts";
 
 t.setTimeout(120_000);
 
-t.test("sealed: the password is in the request and nowhere else, and dead after the run  (CRED-06)", async (t) => {
+t.test("[CRED-06] sealed: the password is in the request and nowhere else, and dead after the run", async (t) => {
   const world = await openVaultWorld();
   t.teardown(() => world.stop());
   const credential = JSON.stringify({ ...world.credential, issuer: "warehouse", ttl: "1m", purpose: "test" });
