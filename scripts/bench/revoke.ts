@@ -90,6 +90,7 @@ function optionsOf(world: IssuerWorld, directory: string): RevokeOptions {
     words: {
       executor: { warm: 2 },
       issuers: { held: world.issuer },
+      ...(world.identity === undefined ? {} : { identity: world.identity }),
       jobs: {
         held: {
           entry: "./held.ts",

@@ -46,7 +46,7 @@ async function refused(aws: AwsStandIn): Promise<boolean> {
   return (await s3(aws.url, session, `PUT /${bucket}/in/late.txt`, "late")).status === 403;
 }
 
-t.test("sealed: the job has a placeholder, S3 the object, and the thief nothing  (CRED-06)", async (t) => {
+t.test("[CRED-06] [CRED-10] sealed: the job has a placeholder, S3 the object, and the thief nothing", async (t) => {
   const { aws, project, run } = await open(t, sealed, put("in/job.txt"));
   const ended = await run();
   t.equal(ended.code, 0, ended.stderr);
@@ -62,7 +62,7 @@ t.test("sealed: the job has a placeholder, S3 the object, and the thief nothing 
   const kept = JSON.stringify([store.auditEntries(1, 1_000), record]) + ended.stderr + ended.stdout;
   await store.close();
   for (const secret of [secretAccessKey, sessionToken, aws.root.secretAccessKey])
-    t.notOk(kept.includes(secret), "in nothing that is kept or shown  (CRED-10)");
+    t.notOk(kept.includes(secret), "in nothing that is kept or shown");
 });
 
 t.test("sealed: what is outside the scope is S3's no, through the same signature", async (t) => {

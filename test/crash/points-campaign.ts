@@ -101,6 +101,7 @@ function orderFor(number: number, chance: number): Order {
 function optionsOf(world: IssuerWorld, directory: string): ChildOptions {
   const words: SandboxConfig = {
     issuers: { held: world.issuer },
+    ...(world.identity === undefined ? {} : { identity: world.identity }),
     executor: { warm: 1 },
     jobs: {
       held: {

@@ -5,6 +5,7 @@ import { openJwtWorld } from "./jwt.ts";
 import { openOauthTokenWorld, openOauthWorld } from "./oauth.ts";
 import { openPostgresWorld } from "./postgres.ts";
 import { openRedisWorld } from "./redis.ts";
+import { openVaultWorld } from "./vault.ts";
 import type { OpenIssuerWorld } from "./world.ts";
 import { openX509World } from "./x509.ts";
 
@@ -15,5 +16,6 @@ export const issuerWorlds: Readonly<Record<string, OpenIssuerWorld>> = {
   "oauth-token": openOauthTokenWorld,
   postgres: openPostgresWorld,
   ...(hasRedisServer() ? { redis: openRedisWorld } : {}),
+  vault: openVaultWorld,
   x509: openX509World,
 };

@@ -1,6 +1,6 @@
 // A world for one kind of issuer: its real server, the words of a config that use it, a job that uses its credential, and a
 // thief, who tries what was issued at the resource. The crash campaign and the benchmark of revocations take any of them.
-import type { AuthorCredential, AuthorIssuer, AuthorNetwork } from "../../runtime/config.ts";
+import type { AuthorCredential, AuthorIdentityIssuer, AuthorIssuer, AuthorNetwork } from "../../runtime/config.ts";
 import type { EgressKey } from "../../runtime/ports/credential-issuer.ts";
 
 /** One credential, as its issuer gave it to the broker: what a thief could have. */
@@ -19,6 +19,8 @@ export interface IssuerWorld {
   authorities?: readonly string[];
   /** Told where the state will be, before the supervisor is started. */
   begin?(directory: string): void;
+  /** Where it finds out who a run is; absent where nobody asks. */
+  identity?: AuthorIdentityIssuer;
   /** Variables that the config names. */
   env: Record<string, string>;
   /** Statements of a job, with its context as `c`, that use the credential once and fail when it isn't taken. */

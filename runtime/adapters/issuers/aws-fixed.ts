@@ -54,7 +54,7 @@ export function makeAwsFixedIssuer({ clock, http, sts, role, by }: AwsFixedIssue
         throw new IssuerFailure("issuer_refused", "a session's end must be noted before it is asked for");
       if (request.lease.handle !== undefined)
         throw new IssuerFailure("issuer_refused", "the run has a session already, which can't be ended for another");
-      signal.throwIfAborted();
+      if (signal.aborted) throw new IssuerFailure("issuer_unavailable", "out of time");
       try {
         const authorised = await authority(request, signal);
         await note(String(expiresAt));

@@ -47,7 +47,7 @@ export async function tellStories(t: Test, server: AwsServer): Promise<void> {
     await issuer.revoke(lease, signal);
   });
 
-  t.test("revoked, it is cut with its next request, and the proof has tried it  (CRED-06)", async (t) => {
+  t.test("[CRED-06] revoked, it is cut with its next request, and the proof has tried it", async (t) => {
     const issuer = open(t);
     const request = requestFor();
     const { secret } = await issuer.issue(request, signal);

@@ -16,7 +16,7 @@ t.teardown(() => aws.close());
 await fill(aws);
 await tellStories(t, aws);
 
-t.test("an answer that isn't what was asked for is refused, and the role is gone again  (CRED-19)", async (t) => {
+t.test("[CRED-19] an answer that isn't what was asked for is refused, and the role is gone again", async (t) => {
   const issuer = openAws(aws);
   t.teardown(() => issuer.close());
   const later = new Date(systemClock.nowMs() + 7_200_000).toISOString();
@@ -58,7 +58,7 @@ t.test("a role that STS doesn't know of yet is waited for, and not for ever", as
   t.same(await hasty.sweep(signal), []);
 });
 
-t.test("a wrong root key, and a clock that is far off, are said in AWS's own words  (CRED-32)", async (t) => {
+t.test("[CRED-32] a wrong root key, and a clock that is far off, are said in AWS's own words", async (t) => {
   const wrong = openAws({ ...aws, root: { ...aws.root, secretAccessKey: "another-secret-of-some-length" } });
   t.teardown(() => wrong.close());
   await t.rejects(wrong.issue(requestFor(), signal), { code: "issuer_refused", message: /SignatureDoesNotMatch/ });

@@ -80,7 +80,7 @@ for (const [name, changes] of [
     t.match(await issuer.prove(lease, secret, signal), { verdict: "dead", how: /lease: invalid/ });
   });
 
-  t.test(`a credential whose answer was lost ends all the same, with ${name}  (CRED-20)`, async (t) => {
+  t.test(`[CRED-20] a credential whose answer was lost ends all the same, with ${name}`, async (t) => {
     const world = await open(t, {}, changes);
     world.vault.cutAnswer(path);
     const request = requestFor();
@@ -143,7 +143,7 @@ t.test("token and lease live no longer than asked, though the role would give an
   t.ok((await ask("auth/token/lookup-accessor", { accessor })) <= 30);
 });
 
-t.test("when nobody lives to revoke, the token's time ends both, and that is proven  (CRED-32)", async (t) => {
+t.test("[CRED-32] when nobody lives to revoke, the token's time ends both, and that is proven", async (t) => {
   let now = systemClock.nowMs();
   const clock: Clock = { ...systemClock, nowMs: () => now };
   for (const changes of [{}, { management: null }]) {
@@ -191,7 +191,7 @@ t.test("without a management token, a token that somebody else revoked proves no
 });
 
 t.test(
-  "a wrapped answer is unwrapped here; one that was opened on the way, or is another's, is refused  (CRED-29)",
+  "[CRED-29] a wrapped answer is unwrapped here; one that was opened on the way, or is another's, is refused",
   async (t) => {
     const { vault, live, issuer, issue } = await open(t, {}, { wrapS: 30 });
     const { secret, lease } = await issue();
@@ -221,7 +221,7 @@ t.test("a namespace goes with every request", async (t) => {
   await t.rejects(without.issue(), { code: "issuer_refused", message: /no handler for route/ });
 });
 
-t.test("what the server can't do now is no refusal, and a token follows no redirect  (CRED-29)", async (t) => {
+t.test("[CRED-29] what the server can't do now is no refusal, and a token follows no redirect", async (t) => {
   const { vault, issuer, issue } = await open(t);
   const { lease } = await issue();
   const trap = await openWorld();
@@ -283,7 +283,7 @@ t.test("a role of the wrong kind is refused with what it should be, and its toke
   t.equal(weak.vault.accessors().length, standing, "it is asked before anybody logs in");
 });
 
-t.test("an answer that isn't what was asked for is refused, and what was made is ended  (CRED-19)", async (t) => {
+t.test("[CRED-19] an answer that isn't what was asked for is refused, and what was made is ended", async (t) => {
   const { vault, live, issuer } = await open(t);
   const lies: [string, string, (answer: Record<string, unknown>) => Record<string, unknown>][] = [
     ["another path's lease", path, (answer) => ({ ...answer, lease_id: `other/${answer.lease_id}` })],
