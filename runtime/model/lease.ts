@@ -9,8 +9,8 @@
 //                                                         an issue that the issuer answered late, a name on its list
 //
 // An unconfirmed lease that could not be proven dead once it had expired is irrevocable as well: it stays `unconfirmed`,
-// says since when, and is tried again every day. A run whose issue failed and was proven dead may ask once more: its row
-// then begins anew with `intended`.
+// says since when, and is tried again less and less often, every day in the end. A run whose issue failed and was proven
+// dead may ask once more: its row then begins anew with `intended`.
 import type { Delivery } from "./grant.ts";
 import type { LeaseId, RunId } from "./ids.ts";
 import type { EpochMs } from "./units.ts";
