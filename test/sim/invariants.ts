@@ -134,7 +134,7 @@ function oneRunASlot(sim: Simulation): void {
   }
 }
 
-/** I7: and none is lost without a record, unless the process or the disk failed while it was to be made. */
+/** I7: and none is lost without a record, or a word to the operator, unless the process or the disk failed just then. */
 function noSlotIsLost(sim: Simulation): void {
   if (sim.diskFailed) return;
   const recorded = new Set(
@@ -144,8 +144,9 @@ function noSlotIsLost(sim: Simulation): void {
   );
   for (const { job, slot, machine, atMs } of sim.slots) {
     const livedOn = (sim.endedAtMs.get(machine.id) ?? Number.POSITIVE_INFINITY) > atMs + 1_000;
-    if (livedOn && machine.stalledUntilMs < atMs && !recorded.has(`${job} ${slot}`))
-      violate(sim, "I7 no slot is lost", `${job} ${slot}`);
+    const isKnown =
+      recorded.has(`${job} ${slot}`) || sim.told.some((line) => line.startsWith(`the slot ${slot} of ${job}`));
+    if (livedOn && machine.stalledUntilMs < atMs && !isKnown) violate(sim, "I7 no slot is lost", `${job} ${slot}`);
   }
 }
 

@@ -175,6 +175,7 @@ export function makeBroker({ store, clock, handles, revoker, issuer }: BrokerPar
     if (!hold.intended || hold.lease === undefined) return undefined;
     const { asking, secret } = hold;
     const first = revoker.end(hold.lease, { ...how, secret: () => hold.secret });
+    first.catch(() => undefined); // a ledger that can't be written is heard of below, and may fail before we listen
     // An issue that is under way may come after this revocation: end once more what it leaves.
     await hold.ready.catch(() => undefined);
     let last = await first;

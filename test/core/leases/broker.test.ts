@@ -304,6 +304,32 @@ t.test("the credential is revoked although the ledger can't be written, and the 
   t.equal(store.lease(runId)?.state, "issued", "what is on disk is what recovery will look after");
 });
 
+t.test(
+  "a ledger that fails while the issuer is still asked takes nobody down: whoever ends the run hears it",
+  async (t) => {
+    const { broker, clock, issuer, failCommits } = makeWorld();
+    const unhandled: unknown[] = [];
+    const onRejection = (error: unknown) => unhandled.push(error);
+    process.on("unhandledRejection", onRejection);
+    t.teardown(() => process.off("unhandledRejection", onRejection));
+    const answer = held<void>();
+    issuer.onIssue = async (usual) => {
+      await answer.promise;
+      return usual();
+    };
+    const runId = newRunId();
+    const acquired = broker.acquire(requestFor(runId, clock));
+    acquired.catch(() => undefined);
+    await settle();
+    failCommits(() => true);
+    const ending = broker.end(runId);
+    await settle();
+    answer.resolve();
+    await t.rejects(ending, { code: "store_unavailable" });
+    t.same(unhandled, []);
+  },
+);
+
 t.test("the secret is in no record, no audit entry and no failure", async (t) => {
   const { broker, clock, issuer, store } = makeWorld();
   const runId = newRunId();
