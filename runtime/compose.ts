@@ -16,6 +16,7 @@ import { makeRunArchive } from "./adapters/system/run-archive.ts";
 import { openStateDirectory, type StateDirectory } from "./adapters/system/state-directory.ts";
 import { makeUndiciClients } from "./adapters/system/undici-client.ts";
 import { requireVersions } from "./adapters/system/versions.ts";
+import { hasIdentities, openIdentity } from "./compose/identity.ts";
 import { makeIssuers } from "./compose/issuers.ts";
 import { openKeys } from "./compose/keys.ts";
 import { makeLeases } from "./compose/leases.ts";
@@ -26,7 +27,7 @@ import type { Broker } from "./core/leases/broker.ts";
 import { makeReaper, type Reaper } from "./core/leases/reaper.ts";
 import { makeScheduler, type Scheduler } from "./core/scheduler/loop.ts";
 import { executorClassOf, type RunParts } from "./core/scheduler/run.ts";
-import { MayflyError } from "./model/error.ts";
+import { describeError, MayflyError } from "./model/error.ts";
 import type { JobSpec } from "./model/job.ts";
 import { fileQuotaCeiling } from "./model/limits.ts";
 import type { RunEvent } from "./model/run-event.ts";
@@ -65,6 +66,11 @@ export interface World {
   /** In the place of every issuer of the config. */
   issuer?: (name: string) => Promise<CredentialIssuer>;
   guestTime?: RunParts["guestTime"];
+  /** Something around the ledger and each issuer: what is given stays what acts. */
+  around?: {
+    store(store: SqliteStore): SqliteStore;
+    issuer(name: string, issuer: CredentialIssuer): CredentialIssuer;
+  };
   /** In the place of esbuild. */
   bundle?: (job: JobSpec) => Promise<Bundle>;
   /** In the place of executors of its own: another runtime's, which closes it. */
@@ -116,14 +122,17 @@ export function openRevocation(
 ): { store: SqliteStore; broker: Broker; close(): Promise<void> } {
   const { store, state } = openLedger(config);
   const keys = openKeys(state);
-  const issuers = makeIssuers({ config, env, store, state, keys: keys.store, instead: undefined });
+  const identity = openIdentity(config, store, keys);
+  const { signing } = keys;
+  const issuers = makeIssuers({ config, env, store, state, keys: keys.store, signing, identity, world: {} });
   const { broker, revoker } = makeLeases({ store, box: keys.box, issuer: issuers.get, onAlert });
   return {
     store,
     broker,
     async close() {
       await revoker.close();
-      await Promise.all([issuers.close(), keys.close()]);
+      await Promise.all([issuers.close(), identity.close()]);
+      await keys.close();
       await store.close();
     },
   };
@@ -135,7 +144,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { config, world = {}, env = process.env } = options;
   const ignored = ignoredEnvironment(env);
   if (ignored !== undefined) options.onWarning(ignored);
-  const { store, state, seals, archive } = openLedger(config);
+  const { store: ledger, state, seals, archive } = openLedger(config);
+  const store = world.around?.store(ledger) ?? ledger;
   const owner = thisProcess(options.role, systemClock, systemRandom);
   try {
     const isFirst = await store.register(owner, isAlive);
@@ -143,7 +153,18 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     const pool = world.pool ?? (await openPool({ ...options, env }, store.installation, state, owner.id));
     const jobs = new Map(Object.entries(config.jobs).filter(([name]) => options.jobs?.includes(name) ?? true));
     const keys = openKeys(state);
-    const issuers = makeIssuers({ config, env, store, state, keys: keys.store, instead: world.issuer });
+    const identity = openIdentity(config, store, keys);
+    const { signing } = keys;
+    const issuers = makeIssuers({
+      config,
+      env,
+      store,
+      state,
+      keys: keys.store,
+      signing,
+      identity,
+      world,
+    });
     const bundler = makeBundler({ directory: config.directory, stateDirectory: config.stateDirectory });
     const bundle = remember((job: JobSpec) => job.name, world.bundle ?? ((job: JobSpec) => bundler.bundle(job.entry)));
     const { onWarning: onAlert } = options;
@@ -158,7 +179,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       trees,
       openHttpClient: world.openHttpClient ?? makeUndiciClients(),
       resolver: world.resolver ?? makeResolver(),
-      identity: noIdentity,
+      identity,
       archive,
       owner: owner.id,
       onEvent: options.onEvent,
@@ -174,6 +195,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       store,
       clock: systemClock,
       revoker,
+      identity,
       trees,
       killLeftBehind,
       killOrphans: (living) => killOrphans(state.directory("cache"), living),
@@ -193,6 +215,11 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       scheduler.killAll(`the supervisor was fenced off: ${error.found}`);
       void scheduler.drain(0);
     });
+    // Verifiers are to know the keys before the first token comes. What can't be had stops no job that needs none.
+    if (options.role === "start" && hasIdentities(config))
+      await identity
+        .open()
+        .catch((error: unknown) => options.onWarning(`no job can show who it is: ${describeError(error)}`));
     if (options.warm ?? true) warm(pool, [...jobs.values()], options.role === "start" ? config.executor.warm : 0);
     return {
       config,
@@ -209,7 +236,12 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       bundle,
       async close() {
         await revoker.close();
-        await Promise.all([world.pool === undefined && pool.close(), issuers.close(), bundler.close()]);
+        await Promise.all([
+          world.pool === undefined && pool.close(),
+          issuers.close(),
+          identity.close(),
+          bundler.close(),
+        ]);
         await keys.close();
         await store.unregister(owner.id);
         await store.close();
@@ -240,10 +272,6 @@ async function openPool(
     owner,
     onWarning,
   });
-}
-
-function noIdentity(): Promise<never> {
-  return Promise.reject(new MayflyError({ code: "issuer_unavailable", message: "no identity issuer" }));
 }
 
 // A process that serves keeps executors ready; one that runs a single job starts one now, and none after it.

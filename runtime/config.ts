@@ -5,12 +5,17 @@
 //   config/author.ts     the words and their units        config/shape.ts       what each value may be
 //   config/job.ts        one job becomes a JobSpec        config/relations.ts   what must fit together
 //   config/issuers/      a kind of issuer each           config/values.ts      values of any section
-//   config/problems.ts   what is wrong, in words
+//   config/identity.ts   who we are towards others        config/problems.ts    what is wrong, in words
 import { isAbsolute, resolve } from "node:path";
 import type { SandboxConfig } from "./config/author.ts";
+import { type IdentityConfig, parseIdentity, relateAudiences } from "./config/identity.ts";
 import {
+  type AuthorAwsIssuer,
   type AuthorJwtIssuer,
+  type AuthorOauthIssuer,
   type AuthorPostgresIssuer,
+  type AuthorVaultIssuer,
+  type AuthorX509Issuer,
   type IssuerConfig,
   issuerKinds,
 } from "./config/issuers/all.ts";
@@ -35,6 +40,7 @@ export interface Config {
   stateDirectory: string;
   executor: { osSandbox: "required" | "preferred" | null; warm: number };
   scheduler: { concurrency: number; queueMax: number; drainMs: number };
+  identity: IdentityConfig;
   /** No prototype: a name that isn't there is undefined, `constructor` too. */
   issuers: Record<string, IssuerConfig>;
   /** No prototype. */
@@ -52,9 +58,25 @@ export const issuers = {
   jwt(options: Omit<AuthorJwtIssuer, "kind">): AuthorJwtIssuer {
     return { ...options, kind: "jwt" };
   },
+  /** Asks an OAuth 2 server for access tokens, by default as a client of its own for each run (RFC 7591, RFC 7592). */
+  oauth(options: Omit<AuthorOauthIssuer, "kind">): AuthorOauthIssuer {
+    return { ...options, kind: "oauth" };
+  },
+  /** Makes an IAM role for each run, with the scope as its policy, and gives a session of it. Also Ceph's RadosGW. */
+  aws(options: Omit<AuthorAwsIssuer, "kind">): AuthorAwsIssuer {
+    return { ...options, kind: "aws" };
+  },
   /** Makes a login role for each run, with grants on the tables of its scope. */
   postgres(options: Omit<AuthorPostgresIssuer, "kind">): AuthorPostgresIssuer {
     return { ...options, kind: "postgres" };
+  },
+  /** Signs a TLS client certificate for each run by an authority of its own, and publishes a revocation list. */
+  x509(options: Omit<AuthorX509Issuer, "kind"> = {}): AuthorX509Issuer {
+    return { ...options, kind: "x509" };
+  },
+  /** Logs in to Vault or OpenBao as the run, and reads a dynamic credential. */
+  vault(options: Omit<AuthorVaultIssuer, "kind">): AuthorVaultIssuer {
+    return { ...options, kind: "vault" };
   },
 };
 
@@ -71,12 +93,14 @@ export function parseConfig(value: unknown, file: { directory: string; path: str
   const executor = check(shape.executorShape, config.executor ?? {}, ["executor"], problems)?.value;
   const scheduler = check(shape.schedulerShape, config.scheduler ?? {}, ["scheduler"], problems)?.value;
   const stateDirectory = resolve(file.directory, config.state ?? ".mayfly");
+  const identity = parseIdentity(config.identity, problems);
   const parsedIssuers = parseIssuers(config.issuers ?? {}, file.directory, problems);
   const jobs = parseJobs(
     config.jobs ?? {},
     { directory: file.directory, stateDirectory, issuers: kindsOf(config.issuers ?? {}, parsedIssuers) },
     problems,
   );
+  relateAudiences(jobs, parsedIssuers, problems);
   if (problems.length > 0) throw new ConfigInvalid(file.path, problems);
   return {
     directory: file.directory,
@@ -88,6 +112,7 @@ export function parseConfig(value: unknown, file: { directory: string; path: str
       queueMax: scheduler?.queue ?? 1_000,
       drainMs: scheduler?.drain ?? 30_000,
     },
+    identity,
     issuers: parsedIssuers,
     jobs,
   };
@@ -97,6 +122,7 @@ interface Sections {
   state?: string | undefined;
   executor?: unknown;
   scheduler?: unknown;
+  identity?: unknown;
   issuers?: Record<string, unknown> | undefined;
   jobs?: Record<string, unknown>;
 }
@@ -104,8 +130,14 @@ interface Sections {
 // A config whose own keys are wrong (the problem is noted by now) still has sections to look at.
 function sectionsOf(value: unknown): Sections {
   if (typeof value !== "object" || value === null) return {};
-  const { executor, scheduler, issuers: named, jobs } = value as Sections;
-  return { executor, scheduler, ...(isRecord(named) ? { issuers: named } : {}), ...(isRecord(jobs) ? { jobs } : {}) };
+  const { executor, scheduler, identity, issuers: named, jobs } = value as Sections;
+  return {
+    executor,
+    scheduler,
+    identity,
+    ...(isRecord(named) ? { issuers: named } : {}),
+    ...(isRecord(jobs) ? { jobs } : {}),
+  };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

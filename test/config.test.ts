@@ -67,6 +67,7 @@ t.test("the least that a job can say grants the least", async (t) => {
       network: { allow: [], privateAddresses: [] },
       files: { mounts: {}, quota: { bytes: 16_777_216, entries: 1_000, depth: 16 } },
       credential: null,
+      identity: null,
     },
     limits: defaultLimits,
   });
@@ -88,8 +89,12 @@ t.test("words that mean something else than they say", async (t) => {
     ttlMs: 120_000,
     delivery: "sealed",
     purpose: "sync",
-    place: { header: "authorization" },
-    hosts: ["api.partner.example"],
+    ...{ idleMs: null, usesMax: null, onLeak: "revoke" },
+    sealed: {
+      place: { header: "authorization" },
+      hosts: ["api.partner.example"],
+      ...{ requests: null, perRequest: 1 },
+    },
   });
   t.match(job?.grants.network.allow, [{ host: "api.partner.example", port: 443, path: "/v1/", pathIsPrefix: true }]);
   t.same(job?.grants.files, {

@@ -1,8 +1,10 @@
 // The config as its author writes it: the words, their units and their defaults. Types only; what is accepted is
 // decided in shape.ts, what must fit together in relations.ts.
 
+import type { AuthorIdentityIssuer } from "./identity.ts";
 import type { AuthorIssuer } from "./issuers/all.ts";
 
+export type { AuthorIdentityIssuer } from "./identity.ts";
 export type * from "./issuers/all.ts";
 
 /** A whole number and its unit: "250ms", "30s", "5m", "1h", "1d". */
@@ -30,6 +32,8 @@ export interface SandboxConfig {
     /** How long running jobs may go on once Mayfly is told to stop. Default "30s". */
     drain?: Duration;
   };
+  /** How others verify who a run is; for jobs with `identity`. */
+  identity?: AuthorIdentityIssuer;
   /** Where credentials come from, by name. Made with `issuers.jwt`, `issuers.postgres` and their like. */
   issuers?: Record<string, AuthorIssuer>;
   /** What may run, by name, and what each may do. */

@@ -92,6 +92,7 @@ export const configShape = object({
   state: relativePath.optional(),
   executor: z.unknown().optional(),
   scheduler: z.unknown().optional(),
+  identity: z.unknown().optional(),
   issuers: record("an object of issuers by name").optional(),
   jobs: record("an object of jobs by name"),
 });

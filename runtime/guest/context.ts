@@ -9,6 +9,7 @@ import { type Answer, call } from "./mailbox.ts";
 interface ContextParts {
   runId: string;
   job: string;
+  spiffeId: string;
   /** JSON text. */
   input: string;
   signal: AbortSignal;
@@ -28,6 +29,7 @@ export function makeContext(parts: ContextParts): object {
       exec,
     }),
     identity: Object.freeze({
+      spiffeId: parts.spiffeId,
       token: async (audience: string) =>
         ((await call("identity.token", { audience })).value as { token: string }).token,
     }),

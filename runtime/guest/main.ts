@@ -69,7 +69,7 @@ function start(launch: LaunchHeader): void {
     );
     return;
   }
-  const context = makeContext({ runId: launch.runId, job: launch.job, input: launch.input, signal: ending.signal });
+  const context = makeContext({ ...launch, signal: ending.signal });
   run(job, context, launch.resultBytesMax);
 }
 

@@ -5,6 +5,8 @@ export interface AuditEvent {
   type: AuditType;
   runId?: string;
   job?: string;
+  /** Of a launch: what the run is called towards others. */
+  spiffeId?: string;
   leaseId?: string;
   capability?: string;
   /** A stable code: a denial's, an error's. */
@@ -32,6 +34,10 @@ export type AuditType =
   | "lease.revoking"
   | "lease.revoked"
   | "lease.unconfirmed"
+  /** A revealed credential went into a request, to a server that the network's rules allow. */
+  | "credential.sent"
+  /** A server sent the credential back; the job was given the placeholder. */
+  | "credential.echoed"
   | "allow"
   | "deny"
   | "alert";

@@ -51,6 +51,7 @@ export const errorCodes = {
   bundle_failed: "job",
   job_threw: "job",
   job_shape: "job",
+  leak: "job",
   crash: "job",
   // the runtime or the machine
   executor_unavailable: "runtime",
@@ -131,6 +132,11 @@ export function escapeLine(text: string, charsMax: number): string {
 /** The text of whatever was thrown, for a message or a `lastError` field. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** All that is known of it, on lines of their own where it is one of ours. */
+export function describeError(thrown: unknown): string {
+  return thrown instanceof MayflyError ? thrown.describe() : messageOf(thrown);
 }
 
 /** The word of `candidates` that is nearest to `word`, when it is near enough to be a slip of the hand. */

@@ -1,6 +1,6 @@
 // The wire between supervisor and executor: frames (frame.ts) on one socket pair, descriptor 3 of the executor.
 //
-//   down   launch   {job, input, runMs, clock}   body: the bundle     once, to a ready executor
+//   down   launch   {job, spiffeId, input, runMs, clock}   body: the bundle     once, to a ready executor
 //          reply    {id, ok, value | error}      body: bytes          answers a call; id 0 answers none: the first frame, read while warming
 //          piece    {id, last?, error?}          body: bytes          more of the response to call `id`; none after `last` or `error`
 //          pull     {id, seq, again}                                  asks for one http.piece of the body of call `id`; `again`: from its start
@@ -20,6 +20,8 @@ export interface LaunchHeader {
   /** The run's id, the job's name: for the job's own eyes. */
   runId: string;
   job: string;
+  /** What it is called towards others. */
+  spiffeId: string;
   /** JSON text. */
   input: string;
   /** Wall time that the run has, ms: the executor ends itself soon after, should the supervisor be gone. */

@@ -26,6 +26,10 @@ export function makeMemoryTokenRegistry(): MemoryTokenRegistry {
       end(row.issuer, row.runId);
       rows.push({ ...row, revoked: false });
     },
+    async add(row) {
+      check();
+      rows.push({ ...row, revoked: false });
+    },
     async revoke(issuer, runId) {
       check();
       end(issuer, runId);
@@ -39,6 +43,12 @@ export function makeMemoryTokenRegistry(): MemoryTokenRegistry {
       check();
       return rows
         .filter((row) => row.issuer === issuer && !row.revoked && row.expiresAt > now)
+        .map((row) => ({ ...row }));
+    },
+    revoked(issuer: string, after: EpochMs) {
+      check();
+      return rows
+        .filter((row) => row.issuer === issuer && row.revoked && row.expiresAt > after)
         .map((row) => ({ ...row }));
     },
   };

@@ -58,13 +58,15 @@ async function testConfig(job: string, options: TestRunOptions, stateDirectory: 
   const file = await loadConfigFile(options.config, process.cwd());
   const config = parseConfig(file.value, file);
   const spec = config.jobs[job];
-  if (spec === undefined || options.mounts === undefined) return { ...config, stateDirectory };
+  const identity = { ...config.identity, listen: { ...config.identity.listen, port: 0 } }; // beside whatever runs
+  const ours = { ...config, stateDirectory, identity };
+  if (spec === undefined || options.mounts === undefined) return ours;
   for (const guest of Object.keys(options.mounts)) {
     if (!Object.hasOwn(spec.grants.files.mounts, guest))
       throw new RangeError(`job ${job} has no mount ${guest} in the config`);
   }
   const files = { ...spec.grants.files, mounts: { ...spec.grants.files.mounts, ...options.mounts } };
-  return { ...config, stateDirectory, jobs: { ...config.jobs, [job]: { ...spec, grants: { ...spec.grants, files } } } };
+  return { ...ours, jobs: { ...config.jobs, [job]: { ...spec, grants: { ...spec.grants, files } } } };
 }
 
 async function runOnce(job: string, config: Config, options: TestRunOptions): Promise<TestRunResult> {

@@ -110,6 +110,8 @@ export const guestGlobals = [
 
 /** All of the job's argument. Growth needs review. */
 export const contextShape = [
+  "credential.command",
+  "credential.exec",
   "credential.fetch",
   "credential.query",
   "fetch",
@@ -121,6 +123,8 @@ export const contextShape = [
   "files.remove",
   "files.stat",
   "files.write",
+  "identity.spiffeId",
+  "identity.token",
   "input",
   "log.debug",
   "log.error",

@@ -164,7 +164,7 @@ t.test(
     const result = (await done).result as { stack: string };
     t.match(result, {
       unset: [],
-      context: ["credential", "fetch", "files", "input", "log", "run", "signal"],
+      context: ["credential", "fetch", "files", "identity", "input", "log", "run", "signal"],
       run: ["id", "job"],
       job: "job",
       input: null,

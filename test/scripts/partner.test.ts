@@ -1,5 +1,4 @@
 // The partner's API with the embedded issuer: who gets in, and how soon a revoked token doesn't.
-import { join } from "node:path";
 import { CompactSign, decodeJwt, decodeProtectedHeader, generateKeyPair } from "jose";
 import t, { type Test } from "tap";
 import { makeJwtIssuer } from "../../runtime/adapters/issuers/jwt.ts";
@@ -8,6 +7,7 @@ import { systemRandom } from "../../runtime/adapters/system/random.ts";
 import { newLease } from "../../runtime/testkit/issuer-contract.ts";
 import { makeMemoryTokenRegistry } from "../../runtime/testkit/memory-token-registry.ts";
 import { defaultAudience, startPartner } from "../../scripts/partner.ts";
+import { signingKeysIn } from "../support/signing-keys.ts";
 
 const signal = new AbortController().signal;
 
@@ -16,11 +16,13 @@ async function open(t: Test, audience = defaultAudience) {
     name: "partner",
     audience,
     listen: { host: "127.0.0.1", port: 0 },
-    keysFile: join(t.testdir(), "keys.json"),
+    identityUrl: null,
+    keys: signingKeysIn(t.testdir()),
     registry: makeMemoryTokenRegistry(),
     clock: systemClock,
     random: systemRandom,
     installation: "0a1b2c3d",
+    trustDomain: "0a1b2c3d.mayfly",
   });
   const partner = await startPartner({ port: 0, issuerUrl: issuer.url });
   t.teardown(async () => {

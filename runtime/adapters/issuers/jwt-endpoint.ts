@@ -5,6 +5,10 @@
 import { isIPv4 } from "node:net";
 import type { JWK } from "jose";
 import { MayflyError, quote } from "../../model/error.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { TokenRegistry } from "../../ports/token-registry.ts";
+import { makeTokenDesk } from "./jwt-desk.ts";
+import type { SigningKeys } from "./jwt-keys.ts";
 import { type JwtServer, startJwtServer, type TokenDesk } from "./jwt-server.ts";
 
 export interface JwtEndpoint {
@@ -17,17 +21,21 @@ export interface JwtEndpoint {
   close(): Promise<void>;
 }
 
+export interface JwtEndpointParts {
+  listen: { host: string; port: number };
+  /** Of identities, where it is not the server's own. */
+  identityUrl: string | null;
+  keys: SigningKeys;
+  registry: TokenRegistry;
+  clock: Clock;
+}
+
 const probeMs = 2_000;
 const answerBytesMax = 65_536;
 
 /** @throws MayflyError `config_invalid` for an address that isn't loopback, `issuer_port_taken`. */
-export async function openJwtEndpoint(parts: {
-  listen: { host: string; port: number };
-  kid: string;
-  publicJwk: JWK;
-  /** Given the issuer URL, since what a token must say depends on it. */
-  desk: (issuerUrl: string) => TokenDesk;
-}): Promise<JwtEndpoint> {
+export async function openJwtEndpoint(parts: JwtEndpointParts): Promise<JwtEndpoint> {
+  const { keys, registry, clock, identityUrl } = parts;
   const { host, port } = parts.listen;
   if (!isLoopback(host)) {
     throw new MayflyError({
@@ -38,21 +46,26 @@ export async function openJwtEndpoint(parts: {
       next: "Set the issuer's listen address to 127.0.0.1.",
     });
   }
-  const issuerUrl = (onPort: number): string => `http://${host.includes(":") ? `[${host}]` : host}:${onPort}`;
+  const issuerUrl = (onPort: number): string => loopbackUrl({ host, port: onPort });
   let server: JwtServer | undefined;
   let url = issuerUrl(port);
 
   async function ensure(): Promise<void> {
     if (server !== undefined) return;
+    // What a token must say depends on the port that it came to be.
+    const deskNow = () =>
+      makeTokenDesk({ issuerUrls: { "at+jwt": url, JWT: identityUrl ?? url }, keys, registry, clock });
     const desk: TokenDesk = {
-      introspect: (token) => parts.desk(url).introspect(token),
-      revoke: (token) => parts.desk(url).revoke(token),
+      introspect: (token) => deskNow().introspect(token),
+      revoke: (token) => deskNow().revoke(token),
     };
+    const jwks = async () => ({ keys: (await keys.published()).map(({ publicJwk }) => publicJwk) });
+    await jwks(); // without keys there is nothing to serve
     try {
-      server = await startJwtServer({ host, port, publicJwk: parts.publicJwk, issuerUrl, desk });
+      server = await startJwtServer({ host, port, jwks, issuerUrl, identityUrl, desk });
       url = issuerUrl(server.port);
     } catch (error) {
-      const found = codeOf(error) === "EADDRINUSE" ? await differsFromUs(url, parts.kid) : codeOf(error);
+      const found = codeOf(error) === "EADDRINUSE" ? await differsFromUs(url, await jwks()) : codeOf(error);
       if (found !== undefined) throw portTaken(url, found, error);
     }
   }
@@ -71,15 +84,20 @@ export async function openJwtEndpoint(parts: {
   };
 }
 
+export function loopbackUrl({ host, port }: { host: string; port: number }): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 /** undefined when an issuer with our URL and our key answers there; else what does. */
-async function differsFromUs(url: string, kid: string): Promise<string | undefined> {
+async function differsFromUs(url: string, own: { keys: JWK[] }): Promise<string | undefined> {
   try {
     const signal = AbortSignal.timeout(probeMs);
     const document = await getJson(`${url}/.well-known/openid-configuration`, { signal });
     if (document.issuer !== url) return "a server that is no Mayfly issuer";
     const { keys } = await getJson(`${url}/jwks`, { signal });
-    const ours = Array.isArray(keys) && keys.some((key: JWK | null) => key?.kid === kid);
-    return ours ? undefined : "the issuer of another installation (its key is not ours)";
+    const isOurs = (key: JWK | null) => own.keys.some(({ kid }) => kid === key?.kid);
+    if (Array.isArray(keys) && keys.some(isOurs)) return undefined;
+    return "the issuer of another installation (its keys are not ours)";
   } catch {
     return "a program that doesn't answer as an issuer";
   }

@@ -3,12 +3,15 @@
 //
 //   GET  /.well-known/openid-configuration         OpenID Connect Discovery 1.0
 //   GET  /.well-known/oauth-authorization-server   RFC 8414, the same document
-//   GET  /jwks                                     RFC 7517: the public key
+//   GET  /jwks                                     RFC 7517: the public keys
 //   POST /introspect   token=…                     RFC 7662
 //   POST /revoke       token=…                     RFC 7009
 //
 // RFC 7662 wants callers of introspection to be authorised, against guessing. Here a caller learns about a token only by
 // showing it whole, signature included, and the server listens on loopback; so there is no second secret to look after.
+//
+// Where a reverse proxy publishes the identities' issuer under another URL, requests that it hands on with that host (and
+// with its path, or without) get the documents of that issuer.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { JWK } from "jose";
 
@@ -16,8 +19,8 @@ import type { JWK } from "jose";
 export interface TokenDesk {
   /** The members of an introspection response, or null when the token is not active. May throw: then nothing is known. */
   introspect(token: string): Promise<Readonly<Record<string, unknown>> | null>;
-  /** Ends a token whose signature is ours; anything else is left alone. */
-  revoke(token: string): Promise<void>;
+  /** Ends a token whose signature is ours; anything else is left alone. `unsupported`: its holder can't end it. */
+  revoke(token: string): Promise<"done" | "unsupported">;
 }
 
 export interface JwtServer {
@@ -38,8 +41,10 @@ const requestMs = 10_000;
 export function startJwtServer(parts: {
   host: string;
   port: number;
-  publicJwk: JWK;
+  jwks: () => Promise<{ keys: JWK[] }>;
   issuerUrl: (port: number) => string;
+  /** Of identities, where it is another one. */
+  identityUrl: string | null;
   desk: TokenDesk;
 }): Promise<JwtServer> {
   const server = createServer({ headersTimeout: headersMs, requestTimeout: requestMs, keepAliveTimeout: 5_000 });
@@ -54,9 +59,9 @@ export function startJwtServer(parts: {
       server.off("error", reject);
       server.on("error", () => {}); // accept failed for want of descriptors: the next one may not
       const port = portOf(server);
-      const issuer = parts.issuerUrl(port);
+      const issuers = [parts.issuerUrl(port), parts.identityUrl].filter((url) => url !== null);
       server.on("request", (request, response) => {
-        answer(request, response, issuer, parts.publicJwk, parts.desk).catch(() => response.destroy());
+        answer(request, response, issuers, parts).catch(() => response.destroy());
       });
       resolve({ port, close: () => closeServer(server) });
     });
@@ -73,19 +78,19 @@ function closeServer(server: Server): Promise<void> {
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  issuer: string,
-  publicJwk: JWK,
-  desk: TokenDesk,
+  issuers: readonly string[],
+  { jwks, desk }: { jwks: () => Promise<{ keys: JWK[] }>; desk: TokenDesk },
 ): Promise<void> {
   response.on("error", () => {});
   // A web page that points its own name at loopback must not get to talk to us.
-  if (request.headers.host !== new URL(issuer).host) return reply(response, 421, { error: "invalid_request" });
-  switch (request.url) {
+  const issuer = issuers.find((url) => request.headers.host === new URL(url).host);
+  if (issuer === undefined) return reply(response, 421, { error: "invalid_request" });
+  switch (pathWithin(issuer, request.url ?? "")) {
     case "/.well-known/openid-configuration":
     case "/.well-known/oauth-authorization-server":
-      return publish(request, response, discovery(issuer));
+      return publish(request, response, async () => discovery(issuer));
     case "/jwks":
-      return publish(request, response, { keys: [publicJwk] });
+      return publish(request, response, jwks);
     case "/introspect":
       return withToken(request, response, async (token) => {
         const members = await desk.introspect(token);
@@ -93,12 +98,17 @@ async function answer(
       });
     case "/revoke":
       return withToken(request, response, async (token) => {
-        await desk.revoke(token);
-        reply(response, 200, {});
+        const isEnded = (await desk.revoke(token)) === "done";
+        reply(response, isEnded ? 200 : 400, isEnded ? {} : { error: "unsupported_token_type" });
       });
     default:
       return reply(response, 404, { error: "not_found" });
   }
+}
+
+function pathWithin(issuer: string, path: string): string {
+  const prefix = new URL(issuer).pathname.replace(/\/$/, "");
+  return path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
 }
 
 /** The documents of a JWT issuer at this URL. */
@@ -117,9 +127,17 @@ function discovery(issuer: string): object {
   };
 }
 
-function publish(request: IncomingMessage, response: ServerResponse, document: object): void {
-  if (request.method === "GET" || request.method === "HEAD") reply(response, 200, document);
-  else notAllowed(response, "GET, HEAD");
+async function publish(
+  request: IncomingMessage,
+  response: ServerResponse,
+  document: () => Promise<object>,
+): Promise<void> {
+  if (request.method !== "GET" && request.method !== "HEAD") return notAllowed(response, "GET, HEAD");
+  try {
+    reply(response, 200, await document());
+  } catch {
+    reply(response, 503, { error: "temporarily_unavailable" }); // the keys can't be read
+  }
 }
 
 async function withToken(

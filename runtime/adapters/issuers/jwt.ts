@@ -1,12 +1,14 @@
 // The embedded issuer: short-lived ES256 access tokens (RFC 9068) that resources verify by our JWKS and, because a
 // signature can't be taken back, by introspection. Answers for what is in a token, for the registry row that makes it
-// active, and for ending it. The key is jwt-keys.ts's, the HTTP server jwt-server.ts's, the registry the store's.
+// active, and for ending it. Keys are jwt-keys.ts's, the HTTP server jwt-server.ts's, what it answers jwt-desk.ts's, the
+// registry the store's.
 //
 // A token's life: registered (durable, before anybody has it) → active → revoked · expired. A second token for the same
 // run ends the first in the registry's own transaction.
-import { CompactSign, compactVerify } from "jose";
+import { CompactSign } from "jose";
 import { escapeLine, quote } from "../../model/error.ts";
-import { hex, isRunId, type RunId, runIdDigits } from "../../model/ids.ts";
+import { hex, runIdDigits } from "../../model/ids.ts";
+import { spiffeIdOf } from "../../model/spiffe.ts";
 import type { Clock } from "../../ports/clock.ts";
 import {
   type CredentialIssuer,
@@ -18,9 +20,9 @@ import {
 } from "../../ports/credential-issuer.ts";
 import type { Random } from "../../ports/random.ts";
 import type { TokenRegistry } from "../../ports/token-registry.ts";
+import { type TokenClaims, tokenCharsMax } from "./jwt-desk.ts";
 import { type JwtEndpoint, openJwtEndpoint } from "./jwt-endpoint.ts";
-import { loadSigningKey, type SigningKey } from "./jwt-keys.ts";
-import type { TokenDesk } from "./jwt-server.ts";
+import { type SigningKey, type SigningKeys, tokenLifeMsMax } from "./jwt-keys.ts";
 
 export interface JwtIssuerParts {
   /** In the config; goes into tokens, so that one server can answer for all issuers of the installation. */
@@ -29,31 +31,20 @@ export interface JwtIssuerParts {
   audience: string;
   /** Loopback only; port 0 is any free one. */
   listen: { host: string; port: number };
-  keysFile: string;
+  /** The `iss` of identities where it isn't this server's own URL: it answers for them too. */
+  identityUrl: string | null;
+  keys: SigningKeys;
   registry: TokenRegistry;
   clock: Clock;
   random: Random;
   /** 8 hex digits. */
   installation: string;
+  /** Of the SPIFFE ID in `sub`. */
+  trustDomain: string;
 }
 
 export type JwtIssuer = CredentialIssuer & { readonly url: string };
 
-/** What a token of ours says. Times are whole seconds since 1970 (RFC 7519, NumericDate). */
-interface Claims {
-  iss: string;
-  sub: string;
-  aud: string;
-  client_id: string;
-  iat: number;
-  nbf: number;
-  exp: number;
-  jti: string;
-  scope: string;
-  mayfly: { run: RunId; job: string; tenant: string; purpose: string; issuer: string };
-}
-
-const tokenCharsMax = 8_192;
 const scopesMax = 32;
 // RFC 6749 section 3.3 without what some resource might read as a pattern or a list: * ? + , { } [ ] and the like.
 const scopeToken = /^[A-Za-z0-9](?:[A-Za-z0-9._~:/-]{0,126}[A-Za-z0-9])?$/;
@@ -63,14 +54,8 @@ const scopeToken = /^[A-Za-z0-9](?:[A-Za-z0-9._~:/-]{0,126}[A-Za-z0-9])?$/;
  * @throws MayflyError `state_directory`, `issuer_port_taken`, `config_invalid`.
  */
 export async function makeJwtIssuer(parts: JwtIssuerParts): Promise<JwtIssuer> {
-  const { name, registry, clock } = parts;
-  const key = await loadSigningKey(parts.keysFile, parts.random);
-  const endpoint = await openJwtEndpoint({
-    listen: parts.listen,
-    kid: key.kid,
-    publicJwk: key.publicJwk,
-    desk: (issuerUrl) => makeTokenDesk(issuerUrl, key, registry, clock),
-  });
+  const { name, registry, clock, keys } = parts;
+  const endpoint = await openJwtEndpoint(parts);
 
   return {
     kind: "jwt",
@@ -84,7 +69,8 @@ export async function makeJwtIssuer(parts: JwtIssuerParts): Promise<JwtIssuer> {
       await reach("serve the issuer's endpoints", signal, () => endpoint.ensure());
       const claims = claimsFor(request, parts, endpoint.url);
       const expiresAt = claims.exp * 1_000;
-      const secret = await signClaims(claims, key);
+      const key = await reach("have a signing key", signal, () => keys.active());
+      const secret = await signAccessToken(claims, key);
       const row = { jti: claims.jti, issuer: name, runId: request.lease.runId, expiresAt };
       await reach("register the token", signal, () => registry.put(row));
       return { secret, expiresAt };
@@ -117,14 +103,19 @@ function checkScope(scope: readonly string[]): void {
   if (new Set(scope).size !== scope.length) throw new IssuerFailure("scope_invalid", "scope: an entry stands twice");
 }
 
-function claimsFor(request: IssueRequest, parts: JwtIssuerParts, issuerUrl: string): Claims {
+function claimsFor(request: IssueRequest, parts: JwtIssuerParts, issuerUrl: string): TokenClaims {
   const nowS = Math.floor(parts.clock.nowMs() / 1_000);
   const exp = Math.floor(request.expiresAt / 1_000); // downwards: never later than asked
   if (!(exp > nowS)) throw new IssuerFailure("issuer_refused", "a token needs a whole second to live, found less");
+  if (exp - nowS > tokenLifeMsMax / 1_000) {
+    const needed = `at most ${tokenLifeMsMax / 1_000} s, for which a retired key stays published`;
+    throw new IssuerFailure("issuer_refused", `a token's life: found ${exp - nowS} s, needed ${needed}`);
+  }
+  const { job, tenant } = request;
   const { runId } = request.lease;
   return {
     iss: issuerUrl,
-    sub: `spiffe://${parts.installation}.mayfly/run/${runIdDigits(runId)}`,
+    sub: spiffeIdOf(parts.trustDomain, { runId, job, tenant }),
     aud: parts.audience,
     client_id: `mayfly-${parts.installation}`,
     iat: nowS,
@@ -134,15 +125,14 @@ function claimsFor(request: IssueRequest, parts: JwtIssuerParts, issuerUrl: stri
     scope: request.scope.join(" "),
     mayfly: {
       run: runId,
-      job: request.job,
-      tenant: request.tenant,
+      ...{ job, tenant },
       purpose: request.purpose,
       issuer: parts.name,
     },
   };
 }
 
-async function signClaims(claims: Claims, key: SigningKey): Promise<string> {
+async function signAccessToken(claims: TokenClaims, key: SigningKey): Promise<string> {
   const token = await new CompactSign(new TextEncoder().encode(JSON.stringify(claims)))
     .setProtectedHeader({ alg: "ES256", typ: "at+jwt", kid: key.kid })
     .sign(key.privateKey);
@@ -151,43 +141,6 @@ async function signClaims(claims: Claims, key: SigningKey): Promise<string> {
     throw new IssuerFailure("issuer_refused", `the token would have ${found}, needed at most ${tokenCharsMax}`);
   }
   return token;
-}
-
-/** Answers for every issuer of this installation: which one a token is of stands in it, signed. */
-function makeTokenDesk(issuerUrl: string, key: SigningKey, registry: TokenRegistry, clock: Clock): TokenDesk {
-  /** The claims of a token that we signed, registered and did not end; expiry is the caller's to look at. */
-  async function standing(token: string): Promise<Claims | null> {
-    const claims = await verifiedClaims(token, key);
-    if (claims === null || claims.iss !== issuerUrl) return null;
-    const row = registry.find(claims.mayfly.issuer, claims.jti);
-    return row === undefined || row.revoked || row.runId !== claims.mayfly.run ? null : claims;
-  }
-
-  return {
-    async introspect(token) {
-      const claims = await standing(token);
-      const nowMs = clock.nowMs();
-      if (claims === null || nowMs >= claims.exp * 1_000 || nowMs < claims.nbf * 1_000) return null;
-      const { mayfly: _private, ...members } = claims;
-      return { ...members, token_type: "Bearer" };
-    },
-    async revoke(token) {
-      const claims = await standing(token);
-      if (claims !== null) await registry.revoke(claims.mayfly.issuer, claims.mayfly.run);
-    },
-  };
-}
-
-async function verifiedClaims(token: string, key: SigningKey): Promise<Claims | null> {
-  if (token.length > tokenCharsMax) return null;
-  try {
-    const { payload, protectedHeader } = await compactVerify(token, key.publicKey, { algorithms: ["ES256"] });
-    if (protectedHeader.typ !== "at+jwt" || protectedHeader.kid !== key.kid) return null;
-    const claims = JSON.parse(new TextDecoder().decode(payload)) as Claims;
-    return isRunId(claims.mayfly?.run) ? claims : null; // signed by this key: of our making
-  } catch {
-    return null;
-  }
 }
 
 async function prove(

@@ -1,15 +1,25 @@
-// Named secrets of the installation, each in a sealed file of its own: `<name>.sealed`.
+// Named secrets of the installation, each in a sealed file of its own: `<name>.sealed`. Changes are made under the lock
+// of the installation's keys, so that of two processes at once neither loses what the other wrote.
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { KeyStore } from "../../ports/key-store.ts";
+import type { SharedKeyStore } from "../../ports/key-store.ts";
 import type { Random } from "../../ports/random.ts";
 import type { SecretBox } from "../../ports/secret-box.ts";
-import { keyFileError, makeKeyFile, readKeyFile, replaceKeyFile } from "./key-file.ts";
+import type { ProcessLock } from "../stores/process-lock.ts";
+import { readKeyFile, replaceKeyFile } from "./key-file.ts";
 
-export function makeKeyFiles(parts: { directory: string; box: SecretBox; random: Random }): KeyStore {
-  const { directory, box, random } = parts;
+const suffix = ".sealed";
+
+export function makeKeyFiles(parts: {
+  directory: string;
+  box: SecretBox;
+  random: Random;
+  lock: ProcessLock;
+}): SharedKeyStore {
+  const { directory, box, random, lock } = parts;
   const pathOf = (name: string) => {
     if (!/^[a-z0-9][a-z0-9-]{0,99}$/.test(name)) throw new RangeError("a key's name: a–z, 0–9 and -");
-    return join(directory, `${name}.sealed`);
+    return join(directory, `${name}${suffix}`);
   };
   const purposeOf = (name: string) => `key ${name}`;
 
@@ -18,19 +28,40 @@ export function makeKeyFiles(parts: { directory: string; box: SecretBox; random:
     return sealed === undefined ? undefined : box.open(purposeOf(name), sealed);
   }
 
+  async function write(name: string, secret: Uint8Array): Promise<void> {
+    await replaceKeyFile(pathOf(name), await box.seal(purposeOf(name), secret), random);
+  }
+
   return {
     read,
     async readOrMake(name, make) {
       const before = await read(name);
       if (before !== undefined) return before;
-      await makeKeyFile(pathOf(name), await box.seal(purposeOf(name), await make()), random);
-      const made = await read(name);
-      if (made === undefined)
-        throw keyFileError(pathOf(name), "it vanished while it was being made", "a file that stays");
-      return made;
+      return lock.hold(async () => {
+        const others = await read(name);
+        if (others !== undefined) return others;
+        const made = await make();
+        await write(name, made);
+        return made;
+      });
     },
-    async replace(name, secret) {
-      await replaceKeyFile(pathOf(name), await box.seal(purposeOf(name), secret), random);
+    replace: (name, secret) => lock.hold(() => write(name, secret)),
+    update: (name, change) =>
+      lock.hold(async () => {
+        const after = await change(await read(name));
+        if (after !== undefined) await write(name, after);
+      }),
+    // Each replacement is a new file, renamed into its place.
+    async version(name) {
+      const found = await stat(pathOf(name), { bigint: true }).catch(() => undefined);
+      return found === undefined ? "" : `${found.ino}.${found.mtimeNs}.${found.size}`;
+    },
+    async names() {
+      const files = await readdir(directory).catch(() => []);
+      return files
+        .filter((file) => file.endsWith(suffix))
+        .map((file) => file.slice(0, -suffix.length))
+        .sort();
     },
   };
 }

@@ -11,17 +11,23 @@ export function makeTokenRegistry(db: DatabaseSync, writer: Writer, clock: Clock
   const prune = db.prepare("DELETE FROM tokens WHERE expires_at < ?"); // what is not there is not active
   const find = db.prepare("SELECT * FROM tokens WHERE issuer = ? AND jti = ?");
   const active = db.prepare("SELECT * FROM tokens WHERE issuer = ? AND revoked = 0 AND expires_at > ?");
+  const revoked = db.prepare("SELECT * FROM tokens WHERE issuer = ? AND revoked = 1 AND expires_at > ?");
   const keepExpiredMs = 3_600_000;
+  const add = (row: Omit<TokenRow, "revoked">) => {
+    prune.run(clock.nowMs() - keepExpiredMs);
+    put.run(row.jti, row.issuer, row.runId, row.expiresAt);
+  };
   return {
     put: (row) =>
       writer.write(() => {
-        prune.run(clock.nowMs() - keepExpiredMs);
         end.run(row.issuer, row.runId);
-        put.run(row.jti, row.issuer, row.runId, row.expiresAt);
+        add(row);
       }),
+    add: (row) => writer.write(() => add(row)),
     revoke: (issuer, runId) => writer.write(() => void end.run(issuer, runId), { evenFenced: true }),
     find: (issuer, jti) => toTokenRow(find.get(issuer, jti)),
     active: (issuer, now) => active.all(issuer, now).map((row) => toTokenRow(row) as TokenRow),
+    revoked: (issuer, after) => revoked.all(issuer, after).map((row) => toTokenRow(row) as TokenRow),
   };
 }
 

@@ -9,6 +9,7 @@ export function readSecret(
   from: SecretSource,
   env: Readonly<Record<string, string | undefined>>,
   issuer: string,
+  needed = "postgres://user:password@host:port/database",
 ): string {
   const found = ("env" in from ? env[from.env] : readOptional(from.file))?.trim() ?? "";
   if (found !== "") return found;
@@ -16,10 +17,10 @@ export function readSecret(
   throw new MayflyError({
     code: "secret_missing",
     message: `issuer ${issuer} has no root credential: ${where} is empty or missing`,
-    needed: "postgres://user:password@host:port/database",
+    needed,
     next:
       "env" in from
-        ? `set ${from.env}; for a try, \`npm run postgres\` starts a server and prints it`
+        ? `set ${from.env}${needed.startsWith("postgres:") ? "; for a try, `npm run postgres` starts a server and prints it" : ""}`
         : "write it there, mode 0600",
   });
 }

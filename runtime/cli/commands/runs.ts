@@ -80,6 +80,7 @@ function describe(
       `${record.lease.issuer}: ${record.lease.state}${record.lease.proof === null ? "" : ` (${record.lease.proof})`}`,
     ]);
   rows.push(...record.denials.flatMap(denialRows));
+  for (const { sink, form } of record.leaks ?? []) rows.push(["leak", `the credential was in its ${sink} (${form})`]);
   for (const output of record.outputs)
     rows.push(["output", `${outputDirectory}/${output.path}, ${output.bytes} bytes, sha256 ${output.sha256}`]);
   const missing = record.layers.filter((layer) => !layer.armed).map((layer) => layer.name);

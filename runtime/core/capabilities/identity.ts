@@ -16,7 +16,7 @@ export interface IdentityParts {
   grant: IdentityGrant | null;
   /** The run's deadline: no identity outlives it. */
   deadlineAt: EpochMs;
-  issuer: () => Promise<IdentityIssuer>;
+  issuer: Pick<IdentityIssuer, "token">;
 }
 
 export function makeIdentity({
@@ -42,8 +42,7 @@ export function makeIdentity({
     target: (audience) => audience,
     async act(audience, _body, { signal }) {
       try {
-        const from = await issuer();
-        return { value: await from.token({ ...run, audience, expiresAt: deadlineAt }, signal) };
+        return { value: await issuer.token({ ...run, audience, expiresAt: deadlineAt }, signal) };
       } catch (error) {
         throw new Failed("issuer_unavailable", "an identity can't be had now", error);
       }

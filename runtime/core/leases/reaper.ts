@@ -4,6 +4,7 @@
 //
 //   0  dead owners             fenced off first: should one live after all, it can begin nothing more
 //   1  runs of dead owners     executor killed by pid and start time → lease ended → directory removed → record closed
+//      identities of theirs    inactive from then on
 //   2  leases without proof    handed to the revoker, each for its own time
 //   3  issuers' own lists      what exists there under our names without a living run: ended (its issue was never recorded)
 //   4  directories             of runs that nobody owns
@@ -20,6 +21,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { CredentialIssuer } from "../../ports/credential-issuer.ts";
 import type { KillLeftBehind } from "../../ports/executor-process.ts";
 import type { FileTrees } from "../../ports/file-tree.ts";
+import type { IdentityIssuer } from "../../ports/identity.ts";
 import type { Owner, RunRow, Store } from "../../ports/store.ts";
 import { withTimeout } from "./ask.ts";
 import type { Revoker } from "./revoker.ts";
@@ -35,6 +37,7 @@ export interface ReaperParts {
   store: Store;
   clock: Clock;
   revoker: Revoker;
+  identity: Pick<IdentityIssuer, "end" | "active">;
   trees: FileTrees;
   killLeftBehind: KillLeftBehind;
   /** Ends executors that none of these processes has made; resolves with their count. */
@@ -114,14 +117,21 @@ export function makeReaper(parts: ReaperParts): Reaper {
     const living = livingOwners();
     const left = store.unfinishedRuns().filter((row) => !isInHands(row, living) && isForUs(row));
     const closings = left.map(closeRun);
+    const identitiesEnd = endIdentities(living);
     const leases = adoptOpen(living);
     lookAgainAtMs = clock.monotonicMs() + (clock.monotonicMs() - beganMs) / lookShare;
     const closed = await Promise.all(closings);
+    await identitiesEnd;
     // Only now: an owner's row is what makes its runs findable as orphans.
     const stillOpen = new Set(store.unfinishedRuns().map((row) => row.owner));
     await Promise.all(dead.filter((owner) => !stillOpen.has(owner.id)).map((owner) => store.unregister(owner.id)));
     const unconfirmed = store.openLeases().filter((lease) => lease.state === "unconfirmed").length;
     return { runs: closed.filter(Boolean).length, leases, directories: 0, unconfirmed };
+  }
+
+  async function endIdentities(living: ReturnType<typeof livingOwners>): Promise<void> {
+    const orphaned = parts.identity.active().filter((runId) => !isHeldByLivingRun(runId, living));
+    await Promise.all(orphaned.map((runId) => parts.identity.end(runId).catch(() => undefined)));
   }
 
   /** Not one that a pass is busy with, nor one of which only the lease is open, and that with the revoker. */

@@ -103,7 +103,7 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
         refusal = errorOf(error); // nobody waits to be told: the slot's own record says it
       }
     }
-    const base = newRecord({ id, spec, trigger, bundle, acceptedAt });
+    const base = newRecord({ id, spec, trigger, bundle, acceptedAt }, parts.identity);
     const record: RunRecord =
       refusal === null ? base : { ...base, state: "refused", endedAt: acceptedAt, error: refusal };
     const row: RunRow = {

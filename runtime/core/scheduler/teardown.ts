@@ -1,7 +1,7 @@
 // Everything that a run had is taken away, in an order that shrinks power first:
 //
-//   gate shut → lease's end begun (in parallel from here on) → process killed and seen gone → sockets closed →
-//   outputs collected → directory removed → lease proven dead
+//   gate shut → end of lease and identities begun (in parallel from here on) → process killed and seen gone →
+//   sockets closed → outputs collected → directory removed → lease proven dead
 //
 // What could not be confirmed is reported as such; recovery and the reaper take it from there.
 
@@ -57,12 +57,14 @@ export async function tearDown({
     return confirmation;
   };
   const lease = endLease(order, parts).then((confirmation) => say("lease", confirmation));
+  const identities = endIdentities(order, parts);
   if (ending.state === "succeeded") await Promise.race([lease, pause(parts, killHeldBackMsMax)]);
   const isGone = await held.executor.kill(killWaitMs).catch(() => false);
   const process = say("process", isGone ? "confirmed" : "unconfirmed");
   const sockets = say("sockets", await confirm(client.close()));
   const collected = ending.state === "succeeded" ? await collect(order, parts, held.tree, outputs) : [];
   const directory = say("directory", (await held.tree.destroy().catch(() => false)) ? "confirmed" : "unconfirmed");
+  await identities;
   const failed = Array.isArray(collected) ? undefined : collected;
   return {
     ending: failed ?? ending,
@@ -75,9 +77,9 @@ function pause({ clock }: RunParts, ms: number): Promise<void> {
   return new Promise((resolve) => clock.setTimer(ms, resolve));
 }
 
-async function endLease({ id, spec }: RunOrder, { broker, onEvent }: RunParts): Promise<Confirmation> {
+async function endLease({ id, spec }: RunOrder, { broker, store, onEvent }: RunParts): Promise<Confirmation> {
   try {
-    const lease = await broker.end(id);
+    const lease = (await broker.end(id)) ?? store.lease(id); // it may have ended before its run
     if (lease === undefined) return "none";
     onEvent({
       type: "lease",
@@ -90,6 +92,11 @@ async function endLease({ id, spec }: RunOrder, { broker, onEvent }: RunParts): 
   } catch {
     return spec.grants.credential === null ? "none" : "unconfirmed"; // the ledger can't be read or written
   }
+}
+
+// Should the ledger not take it, they expire within minutes, and the reaper tries again until then.
+async function endIdentities({ id, spec }: RunOrder, { identity }: RunParts): Promise<void> {
+  if (spec.grants.identity !== null) await identity.end(id).catch(() => undefined);
 }
 
 async function confirm(closing: Promise<void>): Promise<Confirmation> {

@@ -1,17 +1,28 @@
 // The embedded issuer, on real sockets, held to the contract and to the RFCs that resources read.
-import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { createHmac } from "node:crypto";
+import { mkdtempSync } from "node:fs";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { CompactSign, createRemoteJWKSet, decodeJwt, decodeProtectedHeader, generateKeyPair, jwtVerify } from "jose";
+import {
+  CompactSign,
+  createRemoteJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  exportSPKI,
+  generateKeyPair,
+  importJWK,
+  type JWK,
+  jwtVerify,
+} from "jose";
 import t, { type Test } from "tap";
 import { type JwtIssuer, type JwtIssuerParts, makeJwtIssuer } from "../../../runtime/adapters/issuers/jwt.ts";
 import { systemRandom } from "../../../runtime/adapters/system/random.ts";
-import { MayflyError } from "../../../runtime/model/error.ts";
 import { runIdDigits } from "../../../runtime/model/ids.ts";
 import type { Clock } from "../../../runtime/ports/clock.ts";
 import { issuerContract, issuerLaws, newLease } from "../../../runtime/testkit/issuer-contract.ts";
 import { makeMemoryTokenRegistry } from "../../../runtime/testkit/memory-token-registry.ts";
+import { keyStoreIn, signingKeysIn } from "../../support/signing-keys.ts";
 
 const audience = "https://orders.example";
 const signal = new AbortController().signal;
@@ -32,11 +43,13 @@ function partsIn(directory: string, changes: Partial<JwtIssuerParts> = {}) {
     name: "partner",
     audience,
     listen: { host: "127.0.0.1", port: 0 },
-    keysFile: join(directory, "keys.json"),
+    identityUrl: null,
+    keys: signingKeysIn(directory, { clock }),
     registry,
     clock,
     random: systemRandom,
     installation: "0a1b2c3d",
+    trustDomain: "jobs.example",
     ...changes,
   };
   return { parts, registry, clock };
@@ -63,7 +76,7 @@ async function openUnderTest(directory: string) {
       const { body } = await post(`${issuer.url}/introspect`, secret);
       return body.active === true ? ("accepted" as const) : ("refused" as const);
     },
-    elsewhere: () => makeJwtIssuer(partsIn(t.testdir(), { keysFile: join(directory, "elsewhere.json") }).parts),
+    elsewhere: () => makeJwtIssuer(partsIn(mkdtempSync(join(directory, "elsewhere-"))).parts),
     async takeDown() {
       registry.fail();
       await issuer.close();
@@ -122,7 +135,7 @@ t.test("a resource that knows only the issuer's URL verifies a token by discover
   };
   const { payload } = await jwtVerify(secret, createRemoteJWKSet(new URL(`${issuer.url}/jwks`)), options);
   t.match(payload, {
-    sub: `spiffe://0a1b2c3d.mayfly/run/${runIdDigits(request.lease.runId)}`,
+    sub: `spiffe://jobs.example/tenant/acme/job/order-sync/run/${runIdDigits(request.lease.runId)}`,
     scope: "orders:read",
     iat: 1_800_000_000,
     nbf: 1_800_000_000,
@@ -133,16 +146,39 @@ t.test("a resource that knows only the issuer's URL verifies a token by discover
   t.equal(expiresAt, 1_800_000_060_000, "rounded down to the second that the token says");
 });
 
-t.test("the private key never shows at the endpoints", async (t) => {
-  const { issuer, parts } = await openIssuer(t);
-  const { d } = JSON.parse(readFileSync(parts.keysFile, "utf8"));
+/** Of the key that signs. */
+async function privateMember(directory: string): Promise<JWK["d"]> {
+  return (await activeKey(directory)).d;
+}
+
+async function activeKey(directory: string): Promise<JWK> {
+  const set = new TextDecoder().decode(await keyStoreIn(directory).read("jwt-test"));
+  const { keys } = JSON.parse(set) as { keys: { jwk: JWK; activeAt: number | null }[] };
+  return keys.find(({ activeAt }) => activeAt !== null)?.jwk ?? {};
+}
+
+t.test("[CRED-26] the private key never shows at the endpoints", async (t) => {
+  const { issuer, directory } = await openIssuer(t);
+  const d = await privateMember(directory);
   const text = await (await fetch(`${issuer.url}/jwks`)).text();
-  t.notOk(text.includes(d));
+  t.notOk(text.includes(String(d)));
   t.strictSame(Object.keys(JSON.parse(text).keys[0]).sort(), ["alg", "crv", "kid", "kty", "use", "x", "y"]);
 });
 
-t.test("introspection says no to everything but a live token of ours", async (t) => {
-  const { issuer, clock, parts } = await openIssuer(t);
+function signCritical(claims: object, key: CryptoKey, head: object): Promise<string> {
+  return new CompactSign(new TextEncoder().encode(JSON.stringify(claims)))
+    .setProtectedHeader({ alg: "ES256", ...head, "urn:rule": true, crit: ["urn:rule"] })
+    .sign(key, { crit: { "urn:rule": true } });
+}
+
+function hmacToken(claims: object, secret: string, kid: string): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = `${part({ alg: "HS256", typ: "at+jwt", kid })}.${part(claims)}`;
+  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+}
+
+t.test("[CRED-25] introspection says no to everything but a live token of ours", async (t) => {
+  const { issuer, clock, directory } = await openIssuer(t);
   const request = requestFor();
   const { secret } = await issuer.issue(request, signal);
   const asked = async (token: string) => (await post(`${issuer.url}/introspect`, token)).body;
@@ -158,11 +194,15 @@ t.test("introspection says no to everything but a live token of ours", async (t)
       .sign(key);
   const ownKey = await crypto.subtle.importKey(
     "jwk",
-    JSON.parse(readFileSync(parts.keysFile, "utf8")),
+    await activeKey(directory),
     { name: "ECDSA", namedCurve: "P-256" },
     false,
     ["sign"],
   );
+  const head = decodeProtectedHeader(secret);
+  const strangerJwk = await crypto.subtle.exportKey("jwk", stranger.publicKey);
+  const { d: _private, ...open } = await activeKey(directory);
+  const publicPem = await exportSPKI((await importJWK(open, "ES256")) as CryptoKey);
   const none = `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString("base64url")}.${payload}.`;
   const forged: Record<string, string> = {
     nothing: "x",
@@ -178,8 +218,21 @@ t.test("introspection says no to everything but a live token of ours", async (t)
       typ: "JWT",
       kid: decodeProtectedHeader(secret).kid,
     }),
+    "our key, a second key offered (jwk)": await sign(claims, ownKey, { ...head, jwk: strangerJwk }),
+    "our key, a set elsewhere offered (jku)": await sign(claims, ownKey, { ...head, jku: "http://127.0.0.1:1/jwks" }),
+    "our key, a rule that nobody knows (crit)": await signCritical(claims, ownKey, head),
+    "a stranger's key under our kid": await sign(claims, stranger.privateKey, head),
+    "a stranger's key under its own kid and jwk": await sign(claims, stranger.privateKey, {
+      ...head,
+      kid: "stranger",
+      jwk: strangerJwk,
+    }),
+    "a kid that is a path": await sign(claims, ownKey, { ...head, kid: "../../keys/jwt" }),
+    "a kid that is a member of every object": await sign(claims, ownKey, { ...head, kid: "__proto__" }),
+    "our public key as the secret of HS256": hmacToken(claims, publicPem, String(head.kid)),
     "ten thousand characters": "a".repeat(10_000),
   };
+  t.strictSame((await asked(await sign(claims, ownKey))).active, true, "the hand that forges is able to sign");
   for (const [name, token] of Object.entries(forged)) t.strictSame(await asked(token), { active: false }, name);
 
   clock.advance(59_876);
@@ -285,52 +338,6 @@ t.test("a token of a sub-second life is refused rather than rounded up", async (
   await t.rejects(issuer.issue({ ...requestFor(), purpose: "x".repeat(9_000) }, signal), { code: "issuer_refused" });
 });
 
-t.test("the key file is ours alone, and stays the same", async (t) => {
-  const { issuer, parts, directory } = await openIssuer(t);
-  t.equal(statSync(parts.keysFile).mode & 0o777, 0o600);
-  t.strictSame(readdirSync(directory), ["keys.json"], "no temporary file is left");
-  const before = readFileSync(parts.keysFile, "utf8");
-  await issuer.close();
-  const again = await makeJwtIssuer(parts);
-  await again.close();
-  t.equal(readFileSync(parts.keysFile, "utf8"), before);
-});
-
-t.test("two processes that start together come to the same key", async (t) => {
-  const directory = t.testdir();
-  const both = await Promise.all([1, 2, 3, 4].map(() => makeJwtIssuer(partsIn(directory).parts)));
-  const kidAt = async (url: string) =>
-    ((await (await fetch(`${url}/jwks`)).json()) as { keys: { kid: string }[] }).keys[0]?.kid;
-  const kids = await Promise.all(both.map(({ url }) => kidAt(url)));
-  t.equal(new Set(kids).size, 1);
-  for (const issuer of both) await issuer.close();
-});
-
-t.test("a key file that others can read, that is a link, or that holds no key is refused", async (t) => {
-  const cases: [string, (file: string) => void, RegExp][] = [
-    ["group-readable", (file) => chmodSync(file, 0o640), /mode 0640/],
-    ["world-readable", (file) => chmodSync(file, 0o604), /mode 0604/],
-    ["not a key", (file) => writeFileSync(file, '{"kty":"oct","k":"c2VjcmV0"}'), /no signing key/],
-    ["not JSON", (file) => writeFileSync(file, "c2VjcmV0"), /no signing key/],
-    ["huge", (file) => writeFileSync(file, "x".repeat(5_000)), /5000 bytes/],
-  ];
-  for (const [name, spoil, found] of cases) {
-    const { parts } = partsIn(t.testdir({ "keys.json": "" }));
-    chmodSync(parts.keysFile, 0o600);
-    spoil(parts.keysFile);
-    const error = await makeJwtIssuer(parts).then(
-      () => undefined,
-      (thrown: unknown) => thrown,
-    );
-    t.ok(error instanceof MayflyError && error.code === "state_directory", name);
-    t.match((error as MayflyError).found, found, name);
-    t.notMatch((error as MayflyError).describe(), /c2VjcmV0/, "no content of the file is shown");
-  }
-  const { parts } = partsIn(t.testdir({ "real.json": "{}" }));
-  symlinkSync("real.json", parts.keysFile);
-  await t.rejects(makeJwtIssuer(parts), { code: "state_directory" }, "a symbolic link");
-});
-
 t.test("a port of a stranger's is reported, and one of our own installation's is used", async (t) => {
   const { issuer, parts, registry } = await openIssuer(t);
   const listen = { host: "127.0.0.1", port: Number(new URL(issuer.url).port) };
@@ -345,7 +352,7 @@ t.test("a port of a stranger's is reported, and one of our own installation's is
   await sibling.close();
   t.equal((await fetch(`${issuer.url}/jwks`)).status, 200, "the sibling's end is not the server's");
 
-  const other = { ...parts, listen, keysFile: join(t.testdir(), "other.json") };
+  const other = { ...parts, listen, keys: signingKeysIn(mkdtempSync(join(t.testdirName, "other-"))) };
   await t.rejects(makeJwtIssuer(other), { code: "issuer_port_taken", found: /another installation/ });
 
   const stranger = createServer((_request, response) => response.end("hello"));

@@ -95,9 +95,11 @@ t.test("a credential in the wrong place: where it may stand, and the line that w
   }
   t.match(
     await refused(world(), `${orders}?t=${sealed.placeholder}`),
-    { nearest, remedy: undefined },
-    "a URL is no place",
+    { nearest, remedy: 'credential.place: { query: "t" }' },
+    "a parameter could be one",
   );
+  const inPath = await refused(world(), `https://api.partner.test/v1/${sealed.placeholder}`);
+  t.match(inPath, { nearest, remedy: undefined }, "a path could not");
 });
 
 t.test("a redirect's refusal proposes the rule for where it leads", async (t) => {

@@ -46,6 +46,7 @@ async function open(t: Test, { path, clock, issuer }: Shared, id: string, isAliv
     killLeftBehind: async () => true,
     killOrphans: async () => 0,
     isAlive: (other) => isAlive(other.id),
+    identity: { active: () => [], end: async () => {} },
     holds: (runId) => runs.has(runId),
     issuerNames: ["partner"],
     adopt: () => "left",

@@ -31,6 +31,7 @@ async function makeRemains(t: Test, changes: Partial<ReaperParts> = {}) {
     store: world.store,
     clock: world.clock,
     revoker: world.revoker,
+    identity: { active: () => [], end: async () => {} },
     trees: makeFileTrees({ directory: runs }),
     killLeftBehind,
     killOrphans: async () => 0,

@@ -253,6 +253,7 @@ export function rowOf(id: RunId, owner: string, state: RunRecord["state"], chang
     usage: { ...noUsage },
     lease: null,
     denials: [],
+    leaks: [],
     outputs: [],
     teardown: { ...nothingToTearDown },
     layers: [],

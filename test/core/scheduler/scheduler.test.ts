@@ -242,7 +242,8 @@ async function leaveAccepted({ runtime }: SchedulerWorld, input: unknown) {
   if (spec === undefined) throw new Error("no job");
   const id = newRunId();
   const acceptedAt = "2026-11-01T02:00:00.000Z";
-  const record = newRecord({ id, spec, trigger: { kind: "submit" }, bundle: null, acceptedAt });
+  const order = { id, spec, trigger: { kind: "submit" }, bundle: null, acceptedAt } as const;
+  const record = newRecord(order, { spiffeId: () => "spiffe://test" });
   const row = { record, owner: "dead", input: JSON.stringify(input), pid: null, startTicks: null, tornDown: false };
   await runtime.store.accept(row, null, []);
   return { id };

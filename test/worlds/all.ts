@@ -1,0 +1,16 @@
+// Every kind of issuer: with a real server, or being its own, or with a stand-in that says so.
+import { openAwsWorld } from "./aws.ts";
+import { openJwtWorld } from "./jwt.ts";
+import { openOauthTokenWorld, openOauthWorld } from "./oauth.ts";
+import { openPostgresWorld } from "./postgres.ts";
+import type { OpenIssuerWorld } from "./world.ts";
+import { openX509World } from "./x509.ts";
+
+export const issuerWorlds: Readonly<Record<string, OpenIssuerWorld>> = {
+  aws: openAwsWorld,
+  jwt: openJwtWorld,
+  oauth: openOauthWorld,
+  "oauth-token": openOauthTokenWorld,
+  postgres: openPostgresWorld,
+  x509: openX509World,
+};
