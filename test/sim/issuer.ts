@@ -1,6 +1,6 @@
 // Issuers as they are to a supervisor: servers of their own, behind a wire that loses, delays and doubles, with a clock that
 // is off and times when they are down. What is live there is known to the simulation, whatever anybody was answered.
-import type { RunId } from "../../runtime/model/ids.ts";
+import { hex, type RunId } from "../../runtime/model/ids.ts";
 import { skewMsMax } from "../../runtime/model/lease.ts";
 import {
   type CredentialIssuer,
@@ -55,7 +55,7 @@ export function makeModelIssuer(sim: () => Simulation, name: "alpha" | "beta", s
   const apply = {
     issue(runId: RunId, handle: string | undefined, expiresAt: number): IssuedCredential {
       serial += 1;
-      const secret = `canary-${name}-${serial}-${runId.slice(4, 16)}`;
+      const secret = `canary-${name}-${serial}-${hex(sim().work.randomOf().bytes(12))}`;
       for (const each of credentials) if (each.runId === runId) each.revoked = true; // the last secret is the valid one
       credentials.push({ runId, secret, handle, expiresAt, revoked: false, madeAtMs: sim().work.now() });
       sim().secrets.add(secret);

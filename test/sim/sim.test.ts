@@ -13,7 +13,7 @@ const seedsHere = 60;
 const seedsForPlants = 200;
 
 t.test(
-  `${seedsHere} histories, and no invariant breaks (CRASH-01, CRASH-05, CRASH-07, CRASH-19, SCHED-05, SCHED-06, SCHED-07, SCHED-18)`,
+  `[CRASH-01] [CRASH-05] [CRASH-07] [CRASH-19] ${seedsHere} histories, and no invariant breaks (SCHED-05, SCHED-06, SCHED-07, SCHED-18)`,
   async (t) => {
     const counts = { runs: 0, credentials: 0, faults: 0 };
     for (let seed = 1; seed <= seedsHere; seed += 1) {

@@ -11,6 +11,7 @@ import type { JobSpec } from "../../runtime/model/job.ts";
 import type { Bundle } from "../../runtime/ports/bundler.ts";
 import { IssuerFailure } from "../../runtime/ports/credential-issuer.ts";
 import type { FileTrees } from "../../runtime/ports/file-tree.ts";
+import type { IdentityIssuer } from "../../runtime/ports/identity.ts";
 import type { RunArchive } from "../../runtime/ports/run-archive.ts";
 import type { Ticker } from "../../runtime/ports/ticker.ts";
 import { openBox } from "../../runtime/testkit/open-box.ts";
@@ -56,7 +57,7 @@ export function startSupervisor(sim: Simulation, id: string, jobs: ReadonlyMap<s
     pool: makeModelPool(sim, machine),
     openHttpClient: () => ({ exchange: () => Promise.reject(new Error("none")), close: async () => undefined }),
     resolver: { resolve: async () => [] },
-    identity: () => Promise.reject(new Error("none")),
+    identity,
     onEvent: (event) => void sim.told.push(JSON.stringify(event)),
     ticker: modelTicker(sim, machine),
     ...{ concurrency: 4, waitingMax: 100 },
@@ -66,7 +67,7 @@ export function startSupervisor(sim: Simulation, id: string, jobs: ReadonlyMap<s
     return there?.machine.alive === true && !sim.looksDead.has(other.id);
   };
   const reaper = makeReaper({
-    ...{ store, clock, revoker: leases.revoker, trees, isAlive, issuer, onAlert, owner: id },
+    ...{ store, clock, revoker: leases.revoker, identity, trees, isAlive, issuer, onAlert, owner: id },
     killLeftBehind: (pid) => killModelExecutor(sim, machine, pid),
     killOrphans: async (living) => {
       const alive = new Set(living.map((owner) => owner.id));
@@ -193,6 +194,14 @@ async function retried<T>(clock: ReturnType<Simulation["work"]["clockOf"]>, act:
 
 const code = new TextEncoder().encode("(() => 1)()");
 const bundle = async (): Promise<Bundle> => ({ code, digest: digestOf(code), sourceMap: "{}", inputs: [] });
+
+const identity: IdentityIssuer = {
+  url: "https://identity.example",
+  spiffeId: ({ runId }) => `spiffe://sim.mayfly/run/${runId}`,
+  token: () => Promise.reject(new Error("none")),
+  end: async () => undefined,
+  active: () => [],
+};
 
 const archive: RunArchive = {
   appendLog: () => undefined,

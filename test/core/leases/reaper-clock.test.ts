@@ -2,15 +2,28 @@
 // simulation (test/sim) has found, each told by itself.
 import t from "tap";
 import { issuerTimeoutMs } from "../../../runtime/core/leases/ask.ts";
-import { makeReaper, type ReaperParts, sweepEveryMs } from "../../../runtime/core/leases/reaper.ts";
+import { makeReaper, type ReaperParts, recoveryWaitMs, sweepEveryMs } from "../../../runtime/core/leases/reaper.ts";
 import { IssuerFailure } from "../../../runtime/ports/credential-issuer.ts";
-import { held, leaseOf, leaveLease, leftOpen, makeWorld, newRunId, owner, settle, type World } from "./world.ts";
+import {
+  held,
+  leaseOf,
+  leaveLease,
+  leftOpen,
+  makeWorld,
+  never,
+  newRunId,
+  owner,
+  rowOf,
+  settle,
+  type World,
+} from "./world.ts";
 
 function reaperOf(world: World, changes: Partial<ReaperParts> = {}) {
   const { store, clock, revoker, issuer, told } = world;
   return makeReaper({
     ...{ store, clock, revoker, owner: "me", issuer: async () => issuer, issuerNames: ["partner"] },
     trees: { open: () => Promise.reject(new Error("none")), sweep: async () => true, leftBehind: async () => [] },
+    identity: { active: () => [], end: async () => {} },
     killLeftBehind: async () => true,
     killOrphans: async () => 0,
     isAlive: () => true,
@@ -23,7 +36,7 @@ function reaperOf(world: World, changes: Partial<ReaperParts> = {}) {
 }
 
 t.test(
-  "a credential on its issuer's list is ended although its lease was proven dead at a time that is yet to come (CRED-32)",
+  "[CRED-32] a credential on its issuer's list is ended although its lease was proven dead at a time that is yet to come",
   async (t) => {
     const world = makeWorld();
     const { clock, store, issuer } = world;
@@ -36,6 +49,33 @@ t.test(
     await reaperOf(world).recover();
     t.equal(issuer.live.size, 0);
     t.match(store.lease(runId), { state: "revoked", revokedAt: clock.nowMs() });
+  },
+);
+
+t.test(
+  "[CRASH-17] an issuer that hangs while a start recovers: it goes on after five seconds, and the lease is ended later",
+  async (t) => {
+    const world = makeWorld();
+    const { clock, issuer, store } = world;
+    await world.store.register(owner("me"), () => false);
+    const lease = await leaveLease(world);
+    await store.commit([{ put: "run", row: rowOf(lease.runId, "dead", "running") }]);
+    issuer.onRevoke = () => never();
+    let recovered: unknown;
+    const recovering = reaperOf(world)
+      .recover()
+      .then((found) => {
+        recovered = found;
+      });
+    await clock.advance(recoveryWaitMs - 1);
+    t.equal(recovered, undefined);
+    await clock.advance(1);
+    t.match(recovered, { runs: 1 });
+    await recovering;
+    t.match(store.run(lease.runId), { record: { state: "lost", teardown: { lease: "unconfirmed" } } });
+    issuer.onRevoke = (usual) => usual();
+    await clock.advance(issuerTimeoutMs);
+    t.match(store.run(lease.runId), { tornDown: true, record: { teardown: { lease: "confirmed" } } });
   },
 );
 

@@ -27,7 +27,7 @@ import {
 // ─── Many, and a dead issuer ───────────────────────────────────────────────────────────────────────────────────────
 
 t.test(
-  "ten thousand leases of a dead issuer: another's are not delayed, and nobody is flooded (CRED-23)",
+  "[CRED-23] ten thousand leases of a dead issuer: another's are not delayed, and nobody is flooded",
   async (t) => {
     const fine = scriptedIssuer();
     const world = makeWorld({ fine });
@@ -80,7 +80,7 @@ t.test("places that runs' ends need are left to them", async (t) => {
 });
 
 t.test(
-  "nobody but a run's end waits for an issuer that is silent: recovery and operators go on (CRASH-17)",
+  "[CRASH-17] nobody but a run's end waits for an issuer that is silent: recovery and operators go on",
   async (t) => {
     const world = makeWorld();
     const { clock, issuer, revoker } = world;
@@ -104,7 +104,7 @@ const alertsOf = ({ store }: World) =>
     .map(({ event }) => event)
     .filter(({ type }) => type === "alert");
 
-t.test("an operator hears of it within a minute, once, and it is in the audit (CRED-21)", async (t) => {
+t.test("[CRED-21] an operator hears of it within a minute, once, and it is in the audit", async (t) => {
   t.ok(patienceMs + gatherMs.unconfirmed < 60_000, "however it falls");
   const world = makeWorld();
   const { clock, issuer, broker, told } = world;
@@ -170,7 +170,7 @@ t.test("a process that ends says what it knows before it goes", async (t) => {
 // ─── Past its expiry ───────────────────────────────────────────────────────────────────────────────────────────────
 
 t.test(
-  "a lease that can't be ended is proven dead by its own expiry, the moment that this is sure (CRED-21, CRED-32)",
+  "[CRED-21] [CRED-32] a lease that can't be ended is proven dead by its own expiry, the moment that this is sure",
   async (t) => {
     const world = makeWorld();
     const { clock, store, issuer } = world;
@@ -194,7 +194,7 @@ t.test(
 );
 
 t.test(
-  "alive past its expiry: irrevocable, said so once, tried daily, never dropped, and so after a restart (CRED-24)",
+  "[CRED-24] alive past its expiry: irrevocable, said so once, tried daily, never dropped, and so after a restart",
   async (t) => {
     const world = makeWorld();
     const { clock, store, issuer, told } = world;
