@@ -35,26 +35,26 @@ export function wishedMs(retryAfterMs: number | undefined): number {
  * @param askedAt when this try began.
  */
 export function pauseMs(
-  lease: Pick<Lease, "attempts" | "expiresAt" | "irrevocableSince">,
+  lease: Pick<Lease, "attempts" | "expiresAt" | "irrevocableTries">,
   { askedAt, now, retryAfterMs }: { askedAt: EpochMs; now: EpochMs; retryAfterMs: number | undefined },
   random: Random,
 ): number {
   const lastAt = deadByItselfAt(lease);
-  if (askedAt >= lastAt) return irrevocablePauseMs(askedAt - (lease.irrevocableSince ?? askedAt), random);
+  if (askedAt >= lastAt) {
+    const pause = irrevocablePauseMs((lease.irrevocableTries ?? 0) + 1);
+    return pause - Math.round((pause / 24) * fractionOf(random));
+  }
   const pause = Math.max(jitteredMs(lease.attempts, firstPauseMs, pauseMsMax, random), wishedMs(retryAfterMs));
   return Math.max(0, Math.min(pause, lastAt - now)); // the last proof is had the moment that it counts
 }
 
-/** As long again as it has been so already, within a minute and a day: a passing failure is not paid for with a day. */
-function irrevocablePauseMs(sinceMs: number, random: Random): number {
-  const pause = Math.min(dailyMs, Math.max(pauseMsMax, sinceMs));
-  return pause - Math.round((pause / 24) * fractionOf(random));
+/** A minute, doubled at each try, and a day at most: a passing failure, or a clock that was ahead, doesn't cost a day. */
+function irrevocablePauseMs(tries: number): number {
+  return Math.min(dailyMs, pauseMsMax * 2 ** Math.min(20, tries - 1));
 }
 
 /** How long to wait for a lease's next try, ms; a wall clock that was set back holds up nothing for longer than the pause. */
-export function waitMs({ nextAttemptAt, irrevocableSince }: Lease, now: EpochMs): number {
-  const at = nextAttemptAt ?? 0;
-  // The pause was no longer than the time from `irrevocableSince` to the try before it.
-  const longestMs = irrevocableSince === undefined ? 0 : Math.min(dailyMs, (at - irrevocableSince) / 2);
-  return Math.min(Math.max(pauseMsMax, longestMs), Math.max(0, at - now));
+export function waitMs({ nextAttemptAt, irrevocableTries }: Lease, now: EpochMs): number {
+  const longestMs = irrevocableTries === undefined ? pauseMsMax : irrevocablePauseMs(irrevocableTries);
+  return Math.min(longestMs, Math.max(0, (nextAttemptAt ?? 0) - now));
 }
