@@ -76,6 +76,7 @@ function makeSimulation(seed: number, ledger: string, plant: Plant, say: (line: 
       slots: [],
       endedAtMs: new Map(),
       diskFailed: false,
+      clockWasSet: false,
       lastFaultMs: 0,
       violations: [],
     },
@@ -185,6 +186,7 @@ async function play(sim: Simulation): Promise<void> {
   every(faults.outageEveryMs, () => outage());
   every(faults.stepEveryMs, () => {
     if (current === undefined) return;
+    sim.clockWasSet = true;
     current.machine.stepMs += work.pick([-3_600_000, -60_000, 60_000, 3_600_000]);
     fault(sim, `the clock of ${current.machine.id} is off by ${current.machine.stepMs} ms`);
   });

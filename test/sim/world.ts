@@ -53,6 +53,8 @@ export interface Simulation {
   endedAtMs: Map<string, number>;
   /** A write was refused in this history: what could not be recorded then is missing. */
   diskFailed: boolean;
+  /** A supervisor's clock was set on or back in this history. */
+  clockWasSet: boolean;
   lastFaultMs: number;
   violations: string[];
   say(line: string): void;

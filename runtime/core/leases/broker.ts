@@ -84,6 +84,12 @@ export function makeBroker({ store, clock, handles, revoker, issuer }: BrokerPar
     const { runId, job, tenant, grant } = request;
     const at = await issuer(grant.issuer); // before the intent: without an issuer there is nothing to intend
     const intended = intentOf(request, clock.nowMs());
+    if (intended.expiresAt <= clock.nowMs()) {
+      throw new IssuerFailure(
+        "issuer_refused",
+        "the run's time is over by this machine's clock, which was set on meanwhile",
+      );
+    }
     hold.lease = intended;
     await store.commit([
       { put: "lease", lease: intended, from: again ? ["revoked"] : [] },

@@ -76,6 +76,19 @@ t.test("a lease that lies idle is ended, and each use begins its time anew", asy
   t.equal(why?.event.detail, "not used for 5s");
 });
 
+t.test(
+  "[CRED-32] a wall clock that is set on beyond the run's deadline: nothing is issued that is expired already",
+  async (t) => {
+    const { broker, clock, issuer, store } = makeWorld();
+    const request = requestFor(newRunId(), clock);
+    clock.step(3_600_000);
+    await t.rejects(broker.acquire(request), { code: "issuer_refused", message: /clock/ });
+    await settle();
+    t.same(issuer.asked, []);
+    t.equal(store.lease(request.runId), undefined);
+  },
+);
+
 t.test("a grant without an idle time is not ended for lying idle", async (t) => {
   const world = makeWorld();
   const { live } = await acquire(world);
