@@ -9,8 +9,8 @@
 //                                                         an issue that the issuer answered late, a name on its list
 //
 // An unconfirmed lease that could not be proven dead once it had expired is irrevocable as well: it stays `unconfirmed`,
-// says since when, and is tried again every day. A run whose issue failed and was proven dead may ask once more: its row
-// then begins anew with `intended`.
+// says since when, and is tried again less and less often, every day in the end. A run whose issue failed and was proven
+// dead may ask once more: its row then begins anew with `intended`.
 import type { Delivery } from "./grant.ts";
 import type { LeaseId, RunId } from "./ids.ts";
 import type { EpochMs } from "./units.ts";
@@ -40,6 +40,8 @@ export interface Lease {
   handle: string | null;
   /** Since when it is known to be alive, or unknowable, past its expiry; absent before that. */
   irrevocableSince?: EpochMs;
+  /** Tries that have failed since. */
+  irrevocableTries?: number;
 }
 
 /** How far the clock of an issuer or a resource may be from ours, ms: the usual tolerance (RFC 4120 section 7.5.8). */
@@ -96,8 +98,9 @@ function proven(lease: Lease, at: EpochMs, how: string): Lease {
 }
 
 function failed(lease: Lease, { askedAt, error, nextAttemptAt }: LeaseEvent & { type: "failed" }): Lease {
+  const { irrevocableSince = askedAt, irrevocableTries = 0, ...rest } = lease;
   const attempts = lease.attempts + 1;
-  const after: Lease = { ...lease, state: "unconfirmed", attempts, nextAttemptAt, lastError: error };
-  if (askedAt < deadByItselfAt(lease)) return after;
-  return { ...after, irrevocableSince: lease.irrevocableSince ?? askedAt };
+  const after: Lease = { ...rest, state: "unconfirmed", attempts, nextAttemptAt, lastError: error };
+  if (askedAt < deadByItselfAt(lease)) return after; // so too when it had seemed otherwise by a clock that was ahead
+  return { ...after, irrevocableSince, irrevocableTries: irrevocableTries + 1 };
 }

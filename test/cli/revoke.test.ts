@@ -53,7 +53,7 @@ function activeTokens(here: Project): number {
 }
 
 t.test(
-  "a running `start` is asked: the job sees `ended`, its run goes on, and other runs keep theirs (CRED-07)",
+  "[CRED-07] a running `start` is asked: the job sees `ended`, its run goes on, and other runs keep theirs",
   async (t) => {
     const here = await project(t);
     const { client } = await startMayfly(t, here);
@@ -83,7 +83,7 @@ t.test(
   },
 );
 
-t.test("a `mayfly run` in another terminal: revoked from here, and its job notices (CRED-07)", async (t) => {
+t.test("[CRED-07] a `mayfly run` in another terminal: revoked from here, and its job notices", async (t) => {
   const here = await project(t);
   const running = launch(t, here, ["run", "asking"]);
   await running.says(/^log +leased/m);
@@ -103,7 +103,7 @@ t.test("a supervisor that died: its lease is ended in place, without a `start`",
 });
 
 t.test(
-  "an issuer that can't be had: exit 5, and each lease with its last error and its next try (CRED-21)",
+  "[CRED-21] an issuer that can't be had: exit 5, and each lease with its last error and its next try",
   async (t) => {
     const here = await project(t);
     const running = launch(t, here, ["run", "asking"]);
@@ -157,7 +157,7 @@ t.test("a job and an issuer of one name are told apart by a word before it", asy
   for (const name of ["job:partner", "issuer:partner"]) t.equal((await mayfly(t, here, ["revoke", name])).code, 0);
 });
 
-t.test("a lease that lies idle is ended while its run goes on; one that expires is `expired` (CRED-08)", async (t) => {
+t.test("[CRED-08] a lease that lies idle is ended while its run goes on; one that expires is `expired`", async (t) => {
   const here = await project(t);
   t.match(await mayfly(t, here, ["run", "idling"]), { code: 0, stdout: '"ended"\n' });
   t.match(await mayfly(t, here, ["run", "short"]), { code: 0, stdout: '"expired"\n' });
@@ -177,7 +177,7 @@ const thefts: Record<string, (here: Project) => void> = {
 
 for (const [what, steal] of Object.entries(thefts)) {
   t.test(
-    `a \`start\` ${what}: its runs are ended, its leases too, the operator is told, exit 6 (CRASH-07)`,
+    `[CRASH-07] a \`start\` ${what}: its runs are ended, its leases too, the operator is told, exit 6`,
     async (t) => {
       const here = await project(t);
       const started = await startMayfly(t, here);
@@ -200,7 +200,7 @@ for (const [what, steal] of Object.entries(thefts)) {
   );
 }
 
-t.test("a `mayfly run` that is fenced off: exit 6, and its credential is dead (CRASH-07)", async (t) => {
+t.test("[CRASH-07] a `mayfly run` that is fenced off: exit 6, and its credential is dead", async (t) => {
   const here = await project(t);
   const running = launch(t, here, ["run", "asking"]);
   await running.says(/^log +leased/m);
@@ -213,7 +213,7 @@ t.test("a `mayfly run` that is fenced off: exit 6, and its credential is dead (C
 });
 
 t.test(
-  "a `start` that is stopped while its run's time passes: on its return the run and its lease end at once (CRASH-07)",
+  "[CRASH-07] a `start` that is stopped while its run's time passes: on its return the run and its lease end at once",
   async (t) => {
     const here = await makeProject(t, {
       config: configOf({ late: `${credential("2m")}, limits: { wall: "2s" }` }, issuers),

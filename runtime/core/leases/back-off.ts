@@ -9,9 +9,8 @@ import type { Random } from "../../ports/random.ts";
 export const firstPauseMs = 50;
 /** While a credential may live, its issuer is asked once a minute at least, whatever Retry-After it sends. */
 export const pauseMsMax = 60_000;
-/** Past its expiry a try hardly changes anything: once a day, within this hour of it. */
+/** Past its expiry a try hardly changes anything: less and less often, and once a day in the end. */
 export const dailyMs = 86_400_000;
-const dailySpreadMs = 3_600_000;
 
 /** From 0 to 1, without 1. */
 export function fractionOf(random: Random): number {
@@ -36,18 +35,26 @@ export function wishedMs(retryAfterMs: number | undefined): number {
  * @param askedAt when this try began.
  */
 export function pauseMs(
-  lease: Pick<Lease, "attempts" | "expiresAt">,
+  lease: Pick<Lease, "attempts" | "expiresAt" | "irrevocableTries">,
   { askedAt, now, retryAfterMs }: { askedAt: EpochMs; now: EpochMs; retryAfterMs: number | undefined },
   random: Random,
 ): number {
   const lastAt = deadByItselfAt(lease);
-  if (askedAt >= lastAt) return dailyMs - Math.round(dailySpreadMs * fractionOf(random));
+  if (askedAt >= lastAt) {
+    const pause = irrevocablePauseMs((lease.irrevocableTries ?? 0) + 1);
+    return pause - Math.round((pause / 24) * fractionOf(random));
+  }
   const pause = Math.max(jitteredMs(lease.attempts, firstPauseMs, pauseMsMax, random), wishedMs(retryAfterMs));
   return Math.max(0, Math.min(pause, lastAt - now)); // the last proof is had the moment that it counts
 }
 
+/** A minute, doubled at each try, and a day at most: a passing failure, or a clock that was ahead, doesn't cost a day. */
+function irrevocablePauseMs(tries: number): number {
+  return Math.min(dailyMs, pauseMsMax * 2 ** Math.min(20, tries - 1));
+}
+
 /** How long to wait for a lease's next try, ms; a wall clock that was set back holds up nothing for longer than the pause. */
-export function waitMs(lease: Lease, now: EpochMs): number {
-  const longestMs = lease.irrevocableSince === undefined ? pauseMsMax : dailyMs;
-  return Math.min(longestMs, Math.max(0, (lease.nextAttemptAt ?? 0) - now));
+export function waitMs({ nextAttemptAt, irrevocableTries }: Lease, now: EpochMs): number {
+  const longestMs = irrevocableTries === undefined ? pauseMsMax : irrevocablePauseMs(irrevocableTries);
+  return Math.min(longestMs, Math.max(0, (nextAttemptAt ?? 0) - now));
 }

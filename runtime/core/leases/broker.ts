@@ -84,6 +84,12 @@ export function makeBroker({ store, clock, handles, revoker, issuer }: BrokerPar
     const { runId, job, tenant, grant } = request;
     const at = await issuer(grant.issuer); // before the intent: without an issuer there is nothing to intend
     const intended = intentOf(request, clock.nowMs());
+    if (intended.expiresAt <= clock.nowMs()) {
+      throw new IssuerFailure(
+        "issuer_refused",
+        "the run's time is over by this machine's clock, which was set on meanwhile",
+      );
+    }
     hold.lease = intended;
     await store.commit([
       { put: "lease", lease: intended, from: again ? ["revoked"] : [] },
@@ -175,6 +181,7 @@ export function makeBroker({ store, clock, handles, revoker, issuer }: BrokerPar
     if (!hold.intended || hold.lease === undefined) return undefined;
     const { asking, secret } = hold;
     const first = revoker.end(hold.lease, { ...how, secret: () => hold.secret });
+    first.catch(() => undefined); // a ledger that can't be written is heard of below, and may fail before we listen
     // An issue that is under way may come after this revocation: end once more what it leaves.
     await hold.ready.catch(() => undefined);
     let last = await first;

@@ -81,9 +81,12 @@ export function makeReaper(parts: ReaperParts): Reaper {
   const closing = new Set<RunId>();
   /** Issuers whose list could not be had: said once. */
   const unlisted = new Set<string>();
+  /** Of each list that is under way: leases that were proven dead since it was asked for. */
+  const provenMeanwhile = new Set<Set<RunId>>();
   let lookAgainAtMs = Number.NEGATIVE_INFINITY;
   let sweptAtMs = clock.monotonicMs();
   revoker.onProven((lease) => {
+    for (const proven of provenMeanwhile) proven.add(lease.runId);
     confirmInRecord(lease).catch(() => undefined); // a later pass finds it
   });
 
@@ -108,7 +111,7 @@ export function makeReaper(parts: ReaperParts): Reaper {
   }
 
   async function look(): Promise<Reaped> {
-    const dead = store.owners().filter((owner) => !isAlive(owner));
+    const dead = store.owners().filter((owner) => owner.id !== parts.owner && !isAlive(owner));
     await Promise.all(dead.filter(({ fence }) => fence !== 0).map(({ id }) => store.fenceOff(id)));
     const beganMs = clock.monotonicMs();
     const living = livingOwners();
@@ -172,12 +175,9 @@ export function makeReaper(parts: ReaperParts): Reaper {
 
   /** The lease as it is when it is proven dead, when its first try has failed, or when waiting for that takes too long. */
   async function endWithin(lease: Lease): Promise<Lease> {
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const cancel = clock.setTimer(recoveryWaitMs, resolve);
     const isDue = (lease.nextAttemptAt ?? 0) <= clock.nowMs();
     const ended = endLeft(lease, "its process died").catch(() => lease);
-    await (isDue ? Promise.race([ended, late]) : undefined);
-    cancel();
+    if (isDue) await within(recoveryWaitMs, ended);
     return store.lease(lease.runId) ?? lease;
   }
 
@@ -259,22 +259,33 @@ export function makeReaper(parts: ReaperParts): Reaper {
   }
 
   async function sweepIssuer(name: string): Promise<number> {
-    const beganAt = clock.nowMs();
-    const issuer = await parts.issuer(name);
-    const there = await withTimeout(clock, (signal) => issuer.sweep(signal));
-    const living = livingOwners();
-    const strays = there.filter(({ runId }) => !revoker.holds(runId) && !isHeldByLivingRun(runId, living));
-    const ended = strays.map(({ runId }) => {
-      const lease = store.lease(runId) ?? strayLease(name, runId);
-      if (lease.revokedAt !== null && lease.revokedAt >= beganAt) return undefined; // proven dead after the list was made
-      const order = { reason: "found at its issuer", urgency: "background", triesMax: 1, found: true } as const;
-      return revoker.end(lease, order).catch(() => undefined);
-    });
+    const proven = new Set<RunId>();
+    provenMeanwhile.add(proven);
+    try {
+      const issuer = await parts.issuer(name);
+      const there = await withTimeout(clock, (signal) => issuer.sweep(signal));
+      const living = livingOwners();
+      const isStray = (id: RunId) => !proven.has(id) && !revoker.holds(id) && !isHeldByLivingRun(id, living);
+      const strays = there.map(({ runId }) => runId).filter(isStray);
+      await within(recoveryWaitMs, Promise.all(strays.map((runId) => endStray(name, runId))));
+      return strays.length;
+    } finally {
+      provenMeanwhile.delete(proven);
+    }
+  }
+
+  function endStray(issuer: string, runId: RunId): Promise<unknown> {
+    const lease = store.lease(runId) ?? strayLease(issuer, runId);
+    const order = { reason: "found at its issuer", urgency: "background", triesMax: 1, found: true } as const;
+    return revoker.end(lease, order).catch(() => undefined);
+  }
+
+  /** Waits for it, and not for longer than that. */
+  async function within(waitMs: number, ended: Promise<unknown>): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
-    const cancel = clock.setTimer(recoveryWaitMs, resolve);
-    await Promise.race([Promise.all(ended), late]);
+    const cancel = clock.setTimer(waitMs, resolve);
+    await Promise.race([ended, late]);
     cancel();
-    return strays.length;
   }
 
   function livingOwners(): ReadonlySet<string> {

@@ -261,15 +261,20 @@ export function makeRevoker(parts: RevocationParts & { alarm: Alarm }): Revoker 
   // Whether an issue that was never answered was carried out, nobody knows before its time is over: a question that was on
   // its way when we, or the process that had asked it, gave up may have been acted on after the proof.
   function lookAgain(lease: Lease): void {
-    const cancel = clock.setTimer(issuerTimeoutMs, async () => {
+    const cancel = clock.setTimer(issuerTimeoutMs, () => {
       secondLooks.delete(cancel);
-      const { verdict, how } = await revocation.look(lease);
-      const now = store.lease(lease.runId);
-      if (verdict !== "alive" || now?.state !== "revoked" || now.intendedAt !== lease.intendedAt) return;
-      const reason = `it was issued after its proof: ${how}`;
-      await end(now, { reason, urgency: "background", triesMax: 1, found: true });
+      secondLook(lease).catch(() => undefined); // the ledger: the issuer's own list names it, too
     });
     secondLooks.add(cancel);
+  }
+
+  async function secondLook(lease: Lease): Promise<void> {
+    const { verdict, how } = await revocation.look(lease);
+    if (closed || verdict !== "alive") return;
+    const now = store.lease(lease.runId);
+    if (now?.state !== "revoked" || now.intendedAt !== lease.intendedAt) return;
+    const reason = `it was issued after its proof: ${how}`;
+    await end(now, { reason, urgency: "background", triesMax: 1, found: true });
   }
 
   return {

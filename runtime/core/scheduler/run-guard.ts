@@ -1,7 +1,7 @@
 // The leak guard at the ends of a run: its result, its error, its output files, its events and its record. And what a leak
 // leads to: an alert in the audit and to whoever follows the run, the end of the lease at once, and, where the grant says
 // so, the end of the run. Log lines, calls and requests are guarded in core/capabilities.
-import { leaseIdOf } from "../../model/ids.ts";
+import { leaseIdOf, runIdDigits } from "../../model/ids.ts";
 import type { Lease } from "../../model/lease.ts";
 import type { Leak, RunRecord } from "../../model/run.ts";
 import type { RunEvent } from "../../model/run-event.ts";
@@ -54,7 +54,7 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
 
   const guard = makeLeakGuard({
     isRevealed: grant?.delivery === "revealed",
-    known: [id, spec.name],
+    known: [id, runIdDigits(id), spec.name],
     onLeak,
     onBlind: (message) => alert("leak_blind", message),
   });
@@ -101,9 +101,10 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
       return verdict({ state, error: error === null ? null : errorOf(error), result: resultOf(result) });
     },
     verdict,
-    record: (record) => ({
-      ...guard.cleanAll({ ...record, result: null }),
-      result: record.result,
+    // What names the run and its lease is ours, whatever stands in it: under another id nobody would find the record.
+    record: ({ id, job, trigger, bundle, lease, result, ...rest }) => ({
+      ...{ id, job, trigger, bundle, lease, result },
+      ...guard.cleanAll(rest),
       leaks: [...guard.leaks],
     }),
   };

@@ -167,7 +167,7 @@ t.test("a record that is no JSON is a corrupt ledger", async (t) => {
   await store.close();
 });
 
-t.test("a ledger of a newer version is refused: we would not know its leases", async (t) => {
+t.test("[CRASH-08] a ledger of a newer version is refused: we would not know its leases", async (t) => {
   const path = await writtenLedger(t);
   const db = new DatabaseSync(path);
   db.exec(`PRAGMA user_version = ${schemaVersion + 1}`);
@@ -190,7 +190,7 @@ function ledgerOfVersionOne(path: string): RunId {
 }
 
 t.test(
-  "a ledger of version 1 is brought on: its leases are there, and its owners can be fenced off (CRASH-15)",
+  "[CRASH-15] a ledger of version 1 is brought on: its leases are there, and its owners can be fenced off",
   async (t) => {
     const path = join(t.testdir(), "ledger.db");
     const runId = ledgerOfVersionOne(path);
@@ -224,7 +224,7 @@ t.test("a process of version 1 that is still there registers and commits as befo
   await store.close();
 });
 
-t.test("a step that is interrupted has not happened: the next process takes it (CRASH-15)", async (t) => {
+t.test("[CRASH-15] a step that is interrupted has not happened: the next process takes it", async (t) => {
   const path = join(t.testdir(), "ledger.db");
   ledgerOfVersionOne(path);
   const script = `
@@ -261,7 +261,7 @@ t.test("a commit after the ledger was closed is refused, and takes the process n
   await store.close();
 });
 
-t.test("a ledger on a read-only disk is refused, and not as an empty one", async (t) => {
+t.test("[CRASH-08] a ledger on a read-only disk is refused, and not as an empty one", async (t) => {
   const disk = smallDisk(t, 4_194_304);
   if (disk === undefined) return t.plan(0, "no tmpfs can be mounted");
   const path = join(disk.directory, "ledger.db");
@@ -278,7 +278,7 @@ t.test("a ledger on a read-only disk is refused, and not as an empty one", async
   );
 });
 
-t.test("a ledger that another process holds locked is not waited for without end", async (t) => {
+t.test("[CRASH-08] a ledger that another process holds locked is not waited for without end", async (t) => {
   const path = await writtenLedger(t);
   const store = open(path);
   const other = new DatabaseSync(path);
@@ -330,7 +330,7 @@ t.test(
   },
 );
 
-t.test("a write error in the middle of a commit loses nothing that was kept (file size limit)", (t) => {
+t.test("[CRASH-10] a write error in the middle of a commit loses nothing that was kept (file size limit)", (t) => {
   const path = join(t.testdir(), "ledger.db");
   const body = `
     let kept = 0, code = "";

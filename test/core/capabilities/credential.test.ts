@@ -92,7 +92,7 @@ function open(
   };
 }
 
-t.test("a job without a grant: told what to add to its config, and nobody is asked", async (t) => {
+t.test("[CRED-04] a job without a grant: told what to add to its config, and nobody is asked", async (t) => {
   const { fetch, query, acquired, capability } = open(null);
   await t.rejects(fetch(), { name: "Denied", code: "grant", remedy: /credential: .* in jobs\.job/ });
   await t.rejects(query("select 1"), { name: "Denied", code: "grant" });

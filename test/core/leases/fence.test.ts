@@ -75,7 +75,7 @@ t.test("numbers grow from one owner to the next, and over restarts", async (t) =
   t.equal(again.store.owners().find(({ id }) => id === "c")?.fence, 3, "a number is never given twice");
 });
 
-t.test("believed dead and alive: no commit, no issue, no use; its leases it may still end (CRASH-07)", async (t) => {
+t.test("[CRASH-07] believed dead and alive: no commit, no issue, no use; its leases it may still end", async (t) => {
   const world = shared(t);
   const { clock, issuer } = world;
   const stopped = await open(t, world, "stopped", () => true);
@@ -130,7 +130,7 @@ t.test("fenced off between the intent and the question: the issuer isn't asked (
 });
 
 t.test(
-  "two owners at once: what the stopped one is issued while the other recovers its run is undone (I2, I3, CRASH-07)",
+  "[CRASH-07] two owners at once: what the stopped one is issued while the other recovers its run is undone (I2, I3)",
   async (t) => {
     const world = shared(t);
     const { clock, issuer } = world;

@@ -15,7 +15,7 @@ const query = { sql: "select 1", params: [], write: false, rowsMax: 1, bytesMax:
 const signal = new AbortController().signal;
 
 t.test(
-  "a lease that expires in the middle of its run: `expired` at the next use, and ended at once (CRED-08)",
+  "[CRED-08] a lease that expires in the middle of its run: `expired` at the next use, and ended at once",
   async (t) => {
     const world = makeWorld();
     const { clock, issuer, broker, store } = world;
@@ -35,7 +35,7 @@ for (const [what, stepMs] of [
   ["back", -3_600_000],
   ["on", 3_600_000],
 ] as const) {
-  t.test(`a wall clock that is set ${what} by an hour gives no lease a longer life (CRED-32, SCHED-05)`, async (t) => {
+  t.test(`[CRED-32] a wall clock that is set ${what} by an hour gives no lease a longer life (SCHED-05)`, async (t) => {
     const world = makeWorld();
     const { live } = await acquire(world, { ttlMs: 30_000 });
     world.clock.step(stepMs);
@@ -47,7 +47,7 @@ for (const [what, stepMs] of [
 }
 
 t.test(
-  "a supervisor that was stopped for ten minutes: what expired meanwhile is not used, and ended at once (CRASH-07)",
+  "[CRASH-07] a supervisor that was stopped for ten minutes: what expired meanwhile is not used, and ended at once",
   async (t) => {
     const world = makeWorld();
     const { live, runId } = await acquire(world);
@@ -75,6 +75,19 @@ t.test("a lease that lies idle is ended, and each use begins its time anew", asy
   const why = world.store.auditEntries(1, 100).find(({ event }) => event.type === "lease.revoking");
   t.equal(why?.event.detail, "not used for 5s");
 });
+
+t.test(
+  "[CRED-32] a wall clock that is set on beyond the run's deadline: nothing is issued that is expired already",
+  async (t) => {
+    const { broker, clock, issuer, store } = makeWorld();
+    const request = requestFor(newRunId(), clock);
+    clock.step(3_600_000);
+    await t.rejects(broker.acquire(request), { code: "issuer_refused", message: /clock/ });
+    await settle();
+    t.same(issuer.asked, []);
+    t.equal(store.lease(request.runId), undefined);
+  },
+);
 
 t.test("a grant without an idle time is not ended for lying idle", async (t) => {
   const world = makeWorld();
@@ -110,7 +123,7 @@ t.test("the run's end stops its lease's timers: nothing is ended twice", async (
   t.equal(issuer.asked.filter((what) => what === "revoke").length, 1);
 });
 
-t.test("after the run's end nobody gets a credential for it, from whatever closure (CRED-05)", async (t) => {
+t.test("[CRED-05] after the run's end nobody gets a credential for it, from whatever closure", async (t) => {
   const world = makeWorld();
   const { broker, clock, issuer } = world;
   const { runId, live } = await acquire(world);
@@ -142,26 +155,29 @@ const outages: Record<string, [failure: () => Promise<never>, code: string]> = {
 };
 
 for (const [what, [fail, code]] of Object.entries(outages)) {
-  t.test(`an issuer that ${what}: the job is told within its time, and nothing of it remains (CRED-18)`, async (t) => {
-    const world = makeWorld();
-    const { broker, clock, issuer, store } = world;
-    issuer.onIssue = async (usual) => {
-      await usual(); // whether it made something, nobody is told
-      return fail();
-    };
-    const runId = newRunId();
-    const acquired = broker.acquire(requestFor(runId, clock));
-    acquired.catch(() => undefined);
-    await clock.advance(10_000);
-    await t.rejects(acquired, { code });
-    t.equal(issuer.live.size, 0);
-    t.match(store.lease(runId), { state: "revoked", issuedAt: null });
-    t.ok(world.events(runId).includes("failed"));
-  });
+  t.test(
+    `[CRED-35] [CRED-18] an issuer that ${what}: the job is told within its time, and nothing of it remains`,
+    async (t) => {
+      const world = makeWorld();
+      const { broker, clock, issuer, store } = world;
+      issuer.onIssue = async (usual) => {
+        await usual(); // whether it made something, nobody is told
+        return fail();
+      };
+      const runId = newRunId();
+      const acquired = broker.acquire(requestFor(runId, clock));
+      acquired.catch(() => undefined);
+      await clock.advance(10_000);
+      await t.rejects(acquired, { code });
+      t.equal(issuer.live.size, 0);
+      t.match(store.lease(runId), { state: "revoked", issuedAt: null });
+      t.ok(world.events(runId).includes("failed"));
+    },
+  );
 }
 
 t.test(
-  "a run whose issue failed may ask once more when the first is proven dead: never two live (CRED-02)",
+  "[CRED-02] a run whose issue failed may ask once more when the first is proven dead: never two live",
   async (t) => {
     const world = makeWorld();
     const { broker, clock, issuer, store } = world;
@@ -194,7 +210,7 @@ t.test(
   },
 );
 
-t.test("the ledger holds handles sealed, and neither secrets nor what a handle says (CRED-17)", async (t) => {
+t.test("[CRED-17] the ledger holds handles sealed, and neither secrets nor what a handle says", async (t) => {
   const { broker, clock, issuer, store } = makeWorld();
   issuer.issue = async (request, _signal, note) => {
     await note?.("handle");

@@ -148,7 +148,7 @@ function fairEnd(world: World, mutant: Mutant): string | undefined {
 }
 
 t.test(
-  "in every world that can be reached, the invariants hold, and the credential can still be ended (CRASH-01, CRASH-05, CRASH-07)",
+  "[CRASH-01] [CRASH-05] [CRASH-07] in every world that can be reached, the invariants hold, and the credential can still be ended",
   (t) => {
     const { worlds, violation } = explore({});
     t.same(violation, undefined);

@@ -58,7 +58,7 @@ t.test("by lease, run, job, issuer, or all: those are ended, and no others", asy
 });
 
 t.test(
-  "revoked in the middle of its run: dead at the resource, the job sees `ended`, and the run goes on (CRED-07)",
+  "[CRED-07] revoked in the middle of its run: dead at the resource, the job sees `ended`, and the run goes on",
   async (t) => {
     const world = makeWorld();
     const { broker, clock, issuer, events, store } = world;
@@ -86,7 +86,7 @@ t.test(
   },
 );
 
-t.test("revoked while it is being issued: the job never gets it (CRED-07, CRED-20)", async (t) => {
+t.test("[CRED-07] [CRED-20] revoked while it is being issued: the job never gets it", async (t) => {
   const { broker, clock, issuer, store } = makeWorld();
   const answer = held<void>();
   issuer.onIssue = async (usual) => {
@@ -108,7 +108,7 @@ t.test("revoked while it is being issued: the job never gets it (CRED-07, CRED-2
   t.equal(store.lease(runId)?.state, "revoked");
 });
 
-t.test("revoked by another process: the run's own finds out at the next use (CRED-07)", async (t) => {
+t.test("[CRED-07] revoked by another process: the run's own finds out at the next use", async (t) => {
   const world = makeWorld();
   const { broker, clock, revoker } = world;
   const runId = newRunId();

@@ -38,7 +38,7 @@ const failures: Record<string, () => Promise<void>> = {
 
 for (const [what, revoke] of Object.entries(failures)) {
   t.test(
-    `an issuer whose revocation ends in ${what}: tried until it is proven, and unconfirmed till then (CRED-21)`,
+    `[CRED-21] an issuer whose revocation ends in ${what}: tried until it is proven, and unconfirmed till then`,
     async (t) => {
       const world = makeWorld();
       const { clock, store, issuer, revoker } = world;
@@ -56,7 +56,7 @@ for (const [what, revoke] of Object.entries(failures)) {
 }
 
 t.test(
-  "a connection that is cut after the revocation took effect: dead on proof, and not on hearsay (CRED-21)",
+  "[CRED-21] a connection that is cut after the revocation took effect: dead on proof, and not on hearsay",
   async (t) => {
     const world = makeWorld();
     const lease = await leaveLease(world);
@@ -113,7 +113,7 @@ t.test("Retry-After holds back what is tried again at that issuer, and no run's 
   t.match(world.store.lease(second.runId), { state: "revoked" }, "an answer says that it speaks again");
 });
 
-t.test("the next try is in the ledger: a restart neither forgets nor hammers (CRED-21, CRASH-17)", async (t) => {
+t.test("[CRED-21] [CRASH-17] the next try is in the ledger: a restart neither forgets nor hammers", async (t) => {
   const world = makeWorld();
   const { clock, store, issuer } = world;
   const lease = await leaveLease(world);
@@ -136,7 +136,7 @@ t.test("the next try is in the ledger: a restart neither forgets nor hammers (CR
   await next.revoker.close();
 });
 
-t.test("a wall clock that is set back by a day holds no try up for longer than its pause (CRED-32)", async (t) => {
+t.test("[CRED-32] a wall clock that is set back by a day holds no try up for longer than its pause", async (t) => {
   const world = makeWorld();
   const { clock, store, issuer } = world;
   const lease = await leaveLease(world, { nextAttemptAt: clock.nowMs() + 20_000, state: "unconfirmed" });
@@ -149,7 +149,7 @@ t.test("a wall clock that is set back by a day holds no try up for longer than i
 
 // ─── Once, however often it is asked for ───────────────────────────────────────────────────────────────────────────
 
-t.test("ended twice, ended in parallel, ended when it is dead: no error, and one entry a try (CRED-22)", async (t) => {
+t.test("[CRED-22] ended twice, ended in parallel, ended when it is dead: no error, and one entry a try", async (t) => {
   const world = makeWorld();
   const { issuer, revoker, events } = world;
   const lease = await leaveLease(world);
@@ -164,7 +164,7 @@ t.test("ended twice, ended in parallel, ended when it is dead: no error, and one
   t.same(events(lease.runId), ["revoking", "revoked"]);
 });
 
-t.test("a lease that its issuer never knew, or that has expired: success, on proof (CRED-22)", async (t) => {
+t.test("[CRED-22] a lease that its issuer never knew, or that has expired: success, on proof", async (t) => {
   const world = makeWorld();
   const unknown = await leaveLease(world);
   const expired = await leaveLease(world, { expiresAt: world.clock.nowMs() - 1 });
@@ -172,7 +172,7 @@ t.test("a lease that its issuer never knew, or that has expired: success, on pro
   for (const lease of [unknown, expired]) t.match(await world.revoker.end(lease, leftOpen), { state: "revoked" });
 });
 
-t.test("each failed try is one entry in the audit, and the end's beginning one (CRED-22)", async (t) => {
+t.test("[CRED-22] each failed try is one entry in the audit, and the end's beginning one", async (t) => {
   const world = makeWorld();
   const lease = await leaveLease(world);
   world.issuer.onRevoke = down;
@@ -204,7 +204,7 @@ t.test("somebody urgent doesn't wait for a pause, and the try that is under way 
 });
 
 t.test(
-  "what is found while a proof is under way is asked for once more: that proof may not have seen it (CRED-20)",
+  "[CRED-20] what is found while a proof is under way is asked for once more: that proof may not have seen it",
   async (t) => {
     const world = makeWorld();
     const { issuer, revoker, store } = world;
@@ -244,7 +244,7 @@ t.test(
   },
 );
 
-t.test("a credential that its issuer makes after the proof is found by a second look (CRED-20)", async (t) => {
+t.test("[CRED-20] a credential that its issuer makes after the proof is found by a second look", async (t) => {
   const world = makeWorld();
   const { clock, issuer, revoker, store } = world;
   const lease = await leaveLease(world, { state: "intended", issuedAt: null });
