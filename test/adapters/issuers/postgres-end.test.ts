@@ -88,7 +88,7 @@ async function refusal(work: Promise<unknown>): Promise<string> {
 
 for (const by of administrators) {
   t.test(
-    `${by} rolls back what the role has prepared, in each database, under whatever identifier (CRED-27)`,
+    `${by} rolls back what the role has prepared, in each database, under whatever identifier [CRED-27]`,
     async (t) => {
       const { issuer, lease, secret, role, login } = await issued(t, by);
       for (const database of databases) {
@@ -108,7 +108,7 @@ for (const by of administrators) {
     },
   );
 
-  t.test(`${by} ends a role that owns, was given and gives by default in several databases (CRED-28)`, async (t) => {
+  t.test(`${by} ends a role that owns, was given and gives by default in several databases [CRED-28]`, async (t) => {
     const { issuer, lease, secret, role, login } = await issued(t, by);
     await admin.query(`GRANT analysts TO ${role}; ALTER ROLE ${role} CONNECTION LIMIT -1`);
     const sessions: Client[] = [];
@@ -233,7 +233,7 @@ t.test("another's prepared transaction is left alone", async (t) => {
 });
 
 t.test(
-  "names that are words of SQL, have capitals, or fill all 63 bytes; and a database that wants to be a statement (CRED-27)",
+  "names that are words of SQL, have capitals, or fill all 63 bytes; and a database that wants to be a statement [CRED-27]",
   async (t) => {
     const there = admins.get(odd);
     const long = `L${"x".repeat(62)}`;

@@ -75,7 +75,7 @@ t.test("replies as JSON: numbers, lists, maps as pairs, bytes that are no text",
 });
 
 t.test(
-  "what would turn the connection into another's, wait, or change what replies mean never leaves (CRED-36)",
+  "what would turn the connection into another's, wait, or change what replies mean never leaves [CRED-36]",
   async (t) => {
     const proxy = await startFaultyProxy({ port: server.port, speaks: "other" });
     t.teardown(() => proxy.close());
@@ -231,7 +231,7 @@ async function openLiar(t: Test, greeting: string, say: (socket: Socket) => void
 
 const hello = "%3\r\n+server\r\n+redis\r\n+version\r\n+7.0.0\r\n+id\r\n:1\r\n";
 
-t.test("a server that sends without end is cut off at the limit, before it fills our memory (CRED-19)", async (t) => {
+t.test("a server that sends without end is cut off at the limit, before it fills our memory [CRED-19]", async (t) => {
   const piece = Buffer.alloc(65_536, "x");
   let sent = 0;
   const ask = await openLiar(t, hello, (socket) => {
@@ -246,14 +246,14 @@ t.test("a server that sends without end is cut off at the limit, before it fills
   t.ok(sent < 67_108_864, "what the kernel's buffers take, and not the gigabyte");
 });
 
-t.test("a few bytes that announce billions of values cost nothing (CRED-19)", async (t) => {
+t.test("a few bytes that announce billions of values cost nothing [CRED-19]", async (t) => {
   const ask = await openLiar(t, hello, (socket) => socket.write("*30000000\r\n".repeat(20)));
   await t.rejects(ask(), { code: "issuer_garbage", message: /nested too deeply/ });
   const patient = await openLiar(t, hello, (socket) => socket.write("*30000000\r\n".repeat(15)));
   await t.rejects(patient({ ...bounds, timeMs: 100 }), { code: "operation_limit" });
 });
 
-t.test("answers that are none, or that nobody asked for (CRED-19)", async (t) => {
+t.test("answers that are none, or that nobody asked for [CRED-19]", async (t) => {
   for (const answer of ["<!doctype html>\r\n", "+OK\r\n+OK\r\n", ">2\r\n+message\r\n+x\r\n", "$3\r\nabcde\r\n"]) {
     const ask = await openLiar(t, hello, (socket) => socket.write(answer));
     const first = await ask().then(

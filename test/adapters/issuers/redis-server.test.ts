@@ -94,7 +94,7 @@ t.test("a server that gives new users all channels gives none to ours", async (t
 });
 
 t.test(
-  "an issue that was given up, and whose bytes come late, makes no user after the revocation (CRED-20)",
+  "an issue that was given up, and whose bytes come late, makes no user after the revocation [CRED-20]",
   async (t) => {
     const wire = await openWire(server.port);
     t.teardown(() => wire.close());

@@ -151,7 +151,7 @@ async function issued(t: Test, scope: readonly string[] = ["get,mget:orders:*"],
 
 const describeUser = (user: string) => root.sendCommand(["ACL", "GETUSER", user]) as Promise<unknown>;
 
-t.test("the user can do what its scope says, and nothing else (CRED-36)", async (t) => {
+t.test("the user can do what its scope says, and nothing else [CRED-36]", async (t) => {
   const scope = ["get,set:orders:*", "@read:stats:?", "incr:counter", "publish:&events.*"];
   const { lease, secret } = await issued(t, scope);
   const client = await login(lease, secret);
@@ -200,7 +200,7 @@ t.test("the user can do what its scope says, and nothing else (CRED-36)", async 
 });
 
 t.test(
-  "the password is in nothing that the issuer says to the server, nor in what the server keeps (CRED-16)",
+  "the password is in nothing that the issuer says to the server, nor in what the server keeps [CRED-16]",
   async (t) => {
     const wire = await openWire(server.port);
     t.teardown(() => wire.close());
