@@ -124,3 +124,17 @@ t.test("[CRED-18] a server that is down: the run isn't begun, and the message sa
   t.match(ended.stderr, new RegExp(`issuer_unavailable[\\s\\S]*${new URL(server.url).host}`));
   t.notMatch(ended.stderr, server.secret);
 });
+
+t.test("the config and the job of docs/issuers/oauth.md, as they stand there", async (t) => {
+  const server = await start(t);
+  const text = readFileSync(join(import.meta.dirname, "../../docs/issuers/oauth.md"), "utf8");
+  const [config = "", job = ""] = [...text.matchAll(/```ts\n\/\/ [^\n]+\n([\s\S]*?)```/g)].map(([, block]) =>
+    (block ?? "")
+      .replaceAll("127.0.0.1:7430", new URL(server.url).host)
+      .replaceAll("127.0.0.1:7431", new URL(server.resource).host),
+  );
+  const project = await makeProject(t, { config, jobs: { orders: job } });
+  const ended = await run(t, project, server);
+  t.equal(ended.code, 0, ended.stderr);
+  t.match(recordOf(ended), { result: { status: 200 }, lease: { state: "revoked" } });
+});

@@ -14,6 +14,8 @@ import Provider, { type Context } from "oidc-provider";
 import { Agent, fetch } from "undici";
 
 export interface OidcOptions {
+  /** The server's; the resource's is the next one. Free ones when absent. */
+  port?: number;
   /** Port that others see, made from the server's own: a proxy's. */
   behind?: (port: number) => Promise<number>;
   /** PEM. With it the server speaks TLS, and asks for a certificate of the same authority. */
@@ -75,7 +77,7 @@ export async function startOidcServer(options: OidcOptions = {}): Promise<OidcSe
   let handle: (request: IncomingMessage, response: ServerResponse) => void = () => {};
   const answer = (request: IncomingMessage, response: ServerResponse) => handle(request, response);
   const server = tls === undefined ? createServer(answer) : createTlsServer(tlsOptions(tls), answer);
-  const port = await listen(server);
+  const port = await listen(server, options.port);
   const scheme = tls === undefined ? "http" : "https";
   const url = `${scheme}://127.0.0.1:${(await options.behind?.(port)) ?? port}`;
   const secret = randomBytes(18).toString("base64url");
@@ -129,7 +131,7 @@ export async function startOidcServer(options: OidcOptions = {}): Promise<OidcSe
     response.writeHead(told.active === true ? 200 : 401, { "content-type": "application/json" });
     response.end(JSON.stringify(told));
   });
-  const resourcePort = await listen(resource);
+  const resourcePort = await listen(resource, options.port === undefined ? undefined : options.port + 1);
 
   return {
     url,
@@ -282,8 +284,8 @@ function tlsOptions({ ca, certificate, key }: NonNullable<OidcOptions["tls"]>) {
   return { ca, cert: certificate, key, requestCert: true, rejectUnauthorized: false };
 }
 
-async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+async function listen(server: Server, port = 0): Promise<number> {
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
   return (server.address() as AddressInfo).port;
 }
 
