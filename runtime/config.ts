@@ -15,6 +15,7 @@ import {
   type AuthorOauthIssuer,
   type AuthorPostgresIssuer,
   type AuthorRedisIssuer,
+  type AuthorSshIssuer,
   type AuthorVaultIssuer,
   type AuthorX509Issuer,
   type IssuerConfig,
@@ -74,6 +75,10 @@ export const issuers = {
   /** Makes an ACL user for each run, with the commands and keys of its scope. */
   redis(options: Omit<AuthorRedisIssuer, "kind">): AuthorRedisIssuer {
     return { ...options, kind: "redis" };
+  },
+  /** Signs a certificate for each run, good for one command on a host that trusts `ca.pub`, until `revoked.krl` has it. */
+  ssh(options: Omit<AuthorSshIssuer, "kind">): AuthorSshIssuer {
+    return { ...options, kind: "ssh" };
   },
   /** Signs a TLS client certificate for each run by an authority of its own, and publishes a revocation list. */
   x509(options: Omit<AuthorX509Issuer, "kind"> = {}): AuthorX509Issuer {

@@ -14,6 +14,7 @@ export type {
   AuthorPostgresIssuer,
   AuthorRedisIssuer,
   AuthorSchedule,
+  AuthorSshIssuer,
   AuthorX509Issuer,
   Duration,
   SandboxConfig,

@@ -6,6 +6,8 @@ import { makeOauthIssuer } from "../adapters/issuers/oauth.ts";
 import type { OauthClient } from "../adapters/issuers/oauth-client.ts";
 import { makePostgresIssuer } from "../adapters/issuers/postgres.ts";
 import { makeRedisIssuer } from "../adapters/issuers/redis.ts";
+import { makeSshIssuer } from "../adapters/issuers/ssh.ts";
+import { findSshPrograms } from "../adapters/issuers/ssh-client.ts";
 import type { SqliteStore } from "../adapters/stores/sqlite.ts";
 import { systemClock } from "../adapters/system/clock.ts";
 import { systemRandom } from "../adapters/system/random.ts";
@@ -79,6 +81,13 @@ const makers: Makers = {
   },
   postgres: (config, { store, env }) => makePostgresIssuer({ ...shared(config.name, store), ...reached(config, env) }),
   redis: (config, { store, env }) => makeRedisIssuer({ ...shared(config.name, store), ...reached(config, env) }),
+  ssh: ({ name, host, port, hostKey, commands, sourceAddresses }, { store, state, keys, env }) =>
+    makeSshIssuer({
+      ...shared(name, store),
+      ...{ keys, registry: store.tokens, host: { host, port, hostKey }, commands, sourceAddresses },
+      ...{ directory: join(state.directory("published"), "ssh", name), places: state.directory("ssh") },
+      programs: findSshPrograms(env.PATH ?? ""),
+    }),
   vault: (config, { env, identity }) =>
     vaultIssuer(config, { clock: systemClock, identity, read: (from) => readSecret(from, env, config.name) }),
   x509: async ({ name, crlLifeMs, probe }, { config, store, state, keys }) => {

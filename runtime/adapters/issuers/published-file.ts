@@ -13,14 +13,19 @@ export async function openPublished(directory: string): Promise<void> {
 }
 
 /** Durable when resolved. */
-export async function publishFile(directory: string, name: string, text: string, random: Random): Promise<void> {
+export async function publishFile(
+  directory: string,
+  name: string,
+  content: string | Uint8Array,
+  random: Random,
+): Promise<void> {
   const path = join(directory, name);
   const temporary = join(directory, `.${name}.${hex(random.bytes(8))}`);
   try {
     const file = await open(temporary, "wx", 0o644);
     try {
       await file.chmod(0o644); // whatever the umask is
-      await file.writeFile(text);
+      await file.writeFile(content);
       await file.sync();
     } finally {
       await file.close();
@@ -44,6 +49,15 @@ async function syncDirectory(path: string): Promise<void> {
 
 /** undefined when there is none. @throws RangeError above `bytesMax`. */
 export async function readPublished(directory: string, name: string, bytesMax: number): Promise<string | undefined> {
+  return (await readPublishedBytes(directory, name, bytesMax))?.toString("utf8");
+}
+
+/** The same, for what is no text. */
+export async function readPublishedBytes(
+  directory: string,
+  name: string,
+  bytesMax: number,
+): Promise<Buffer | undefined> {
   let file: Awaited<ReturnType<typeof open>>;
   try {
     file = await open(join(directory, name), constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -54,7 +68,7 @@ export async function readPublished(directory: string, name: string, bytesMax: n
   try {
     const { size } = await file.stat();
     if (size > bytesMax) throw new RangeError(`${name} has ${size} bytes, needed at most ${bytesMax}`);
-    return await file.readFile("utf8");
+    return await file.readFile();
   } finally {
     await file.close();
   }

@@ -5,6 +5,7 @@ import type { IssuerKind } from "./kind.ts";
 import { type AuthorOauthIssuer, type OauthIssuerConfig, oauthKind } from "./oauth.ts";
 import { type AuthorPostgresIssuer, type PostgresIssuerConfig, postgresKind } from "./postgres.ts";
 import { type AuthorRedisIssuer, type RedisIssuerConfig, redisKind } from "./redis.ts";
+import { type AuthorSshIssuer, type SshIssuerConfig, sshKind } from "./ssh.ts";
 import { type AuthorVaultIssuer, type VaultIssuerConfig, vaultKind } from "./vault.ts";
 import { type AuthorX509Issuer, type X509IssuerConfig, x509Kind } from "./x509.ts";
 
@@ -14,6 +15,7 @@ export type IssuerConfig =
   | OauthIssuerConfig
   | PostgresIssuerConfig
   | RedisIssuerConfig
+  | SshIssuerConfig
   | VaultIssuerConfig
   | X509IssuerConfig;
 
@@ -24,6 +26,7 @@ export type AuthorIssuer =
   | AuthorOauthIssuer
   | AuthorPostgresIssuer
   | AuthorRedisIssuer
+  | AuthorSshIssuer
   | AuthorVaultIssuer
   | AuthorX509Issuer;
 
@@ -35,6 +38,7 @@ export const issuerKinds: { [Kind in IssuerKindName]: IssuerKind<Kind, Extract<I
   oauth: oauthKind,
   postgres: postgresKind,
   redis: redisKind,
+  ssh: sshKind,
   vault: vaultKind,
   x509: x509Kind,
 };
@@ -47,6 +51,7 @@ export type {
   AuthorOauthIssuer,
   AuthorPostgresIssuer,
   AuthorRedisIssuer,
+  AuthorSshIssuer,
   AuthorVaultIssuer,
   AuthorX509Issuer,
   AwsIssuerConfig,
@@ -54,6 +59,7 @@ export type {
   OauthIssuerConfig,
   PostgresIssuerConfig,
   RedisIssuerConfig,
+  SshIssuerConfig,
   VaultIssuerConfig,
   X509IssuerConfig,
 };
