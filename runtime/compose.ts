@@ -17,11 +17,12 @@ import { makeUndiciClients } from "./adapters/system/undici-client.ts";
 import { requireVersions } from "./adapters/system/versions.ts";
 import { hasIdentities, openIdentity } from "./compose/identity.ts";
 import { makeIssuers } from "./compose/issuers.ts";
+import { makeLeases } from "./compose/leases.ts";
 import { type Ledger, openLedgerWith } from "./compose/ledger.ts";
 import { remember } from "./compose/remember.ts";
 import type { Config } from "./config.ts";
 import type { Seals } from "./core/audit/chain.ts";
-import { makeBroker } from "./core/leases/broker.ts";
+import type { Broker } from "./core/leases/broker.ts";
 import { makeReaper, type Reaper } from "./core/leases/reaper.ts";
 import { makeScheduler, type Scheduler } from "./core/scheduler/loop.ts";
 import { executorClassOf, type RunParts } from "./core/scheduler/run.ts";
@@ -63,6 +64,11 @@ export interface World {
   /** In the place of every issuer of the config. */
   issuer?: (name: string) => Promise<CredentialIssuer>;
   guestTime?: RunParts["guestTime"];
+  /** Something around the ledger and each issuer: what is given stays what acts. */
+  around?: {
+    store(store: SqliteStore): SqliteStore;
+    issuer(name: string, issuer: CredentialIssuer): CredentialIssuer;
+  };
   /** In the place of esbuild. */
   bundle?: (job: JobSpec) => Promise<Bundle>;
   /** In the place of executors of its own: another runtime's, which closes it. */
@@ -76,6 +82,7 @@ export interface Runtime {
   readonly seals: Seals;
   readonly archive: RunArchive;
   readonly scheduler: Scheduler;
+  readonly broker: Broker;
   readonly reaper: Reaper;
   readonly pool: SandboxedPool;
   readonly owner: Owner;
@@ -91,6 +98,35 @@ export function openLedger(config: Config, env: RuntimeOptions["env"] = process.
   return openLedgerWith(config, env);
 }
 
+/** Ledger and issuers: for a command that ends leases and runs nothing. Rejects with MayflyError. */
+export async function openRevocation(
+  config: Config,
+  env: Readonly<Record<string, string | undefined>>,
+  onAlert: (message: string) => void,
+): Promise<{ store: SqliteStore; broker: Broker; close(): Promise<void> }> {
+  const ledger = openLedger(config, env);
+  const { store, state, keys } = ledger;
+  try {
+    await ledger.audited();
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
+  const identity = openIdentity(config, store, keys);
+  const { signing } = keys;
+  const issuers = makeIssuers({ config, env, store, state, keys: keys.store, signing, identity, world: {} });
+  const { broker, revoker } = makeLeases({ store, box: keys.box, issuer: issuers.get, onAlert });
+  return {
+    store,
+    broker,
+    async close() {
+      await revoker.close();
+      await Promise.all([issuers.close(), identity.close()]);
+      await ledger.close();
+    },
+  };
+}
+
 /** Everything that runs jobs. Rejects with MayflyError; nothing is then left open. */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   requireVersions();
@@ -98,7 +134,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const ignored = ignoredEnvironment(env);
   if (ignored !== undefined) options.onWarning(ignored);
   const ledger = openLedger(config, env);
-  const { store, state, keys, archive } = ledger;
+  const { state, keys, archive } = ledger;
+  const store = world.around?.store(ledger.store) ?? ledger.store;
   const owner = thisProcess(options.role, systemClock, systemRandom);
   try {
     const seals = await ledger.audited();
@@ -116,11 +153,12 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       keys: keys.store,
       signing,
       identity,
-      instead: world.issuer,
+      world,
     });
     const bundler = makeBundler({ directory: config.directory, stateDirectory: config.stateDirectory });
     const bundle = remember((job: JobSpec) => job.name, world.bundle ?? ((job: JobSpec) => bundler.bundle(job.entry)));
-    const broker = makeBroker({ store, clock: systemClock, box: keys.box, issuer: issuers.get });
+    const { onWarning: onAlert } = options;
+    const { broker, revoker } = makeLeases({ store, box: keys.box, issuer: issuers.get, onAlert });
     const trees = makeFileTrees({ directory: state.directory("runs") });
     const scheduler = makeScheduler({
       store,
@@ -138,7 +176,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       jobs,
       bundle,
       ticker: cronTicker,
-      onAlert: options.onWarning,
+      onAlert,
       concurrency: config.scheduler.concurrency,
       waitingMax: config.scheduler.queueMax,
       ...(world.guestTime === undefined ? {} : { guestTime: world.guestTime }),
@@ -146,7 +184,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     const reaper = makeReaper({
       store,
       clock: systemClock,
-      broker,
+      revoker,
       identity,
       trees,
       killLeftBehind,
@@ -158,7 +196,14 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       issuer: issuers.get,
       adopt: (row) => adoption(options.role, row.record.trigger.kind, () => scheduler.adopt(row)),
       onClosed: (record) => options.onEvent({ type: "ended", runId: record.id, record }),
-      onAlert: options.onWarning,
+      onAlert,
+    });
+    // Another process has taken over what was ours: the runs' ends give back what they hold, and nothing new begins.
+    void store.whenFenced.then((error) => {
+      onAlert(error.describe());
+      void store.commit([{ audit: { type: "alert", code: error.code, detail: error.message } }]).catch(() => undefined);
+      scheduler.killAll(`the supervisor was fenced off: ${error.found}`);
+      void scheduler.drain(0);
     });
     // Verifiers are to know the keys before the first token comes. What can't be had stops no job that needs none.
     if (options.role === "start" && hasIdentities(config))
@@ -173,12 +218,14 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       seals,
       archive,
       scheduler,
+      broker,
       reaper,
       pool,
       owner,
       issuer: issuers.get,
       bundle,
       async close() {
+        await revoker.close();
         await Promise.all([
           world.pool === undefined && pool.close(),
           issuers.close(),

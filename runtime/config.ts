@@ -11,8 +11,14 @@ import { isAbsolute, resolve } from "node:path";
 import type { SandboxConfig } from "./config/author.ts";
 import { type IdentityConfig, parseIdentity, relateAudiences } from "./config/identity.ts";
 import {
+  type AuthorAwsIssuer,
   type AuthorJwtIssuer,
+  type AuthorOauthIssuer,
   type AuthorPostgresIssuer,
+  type AuthorRedisIssuer,
+  type AuthorSshIssuer,
+  type AuthorVaultIssuer,
+  type AuthorX509Issuer,
   type IssuerConfig,
   issuerKinds,
 } from "./config/issuers/all.ts";
@@ -58,9 +64,33 @@ export const issuers = {
   jwt(options: Omit<AuthorJwtIssuer, "kind">): AuthorJwtIssuer {
     return { ...options, kind: "jwt" };
   },
+  /** Asks an OAuth 2 server for access tokens, by default as a client of its own for each run (RFC 7591, RFC 7592). */
+  oauth(options: Omit<AuthorOauthIssuer, "kind">): AuthorOauthIssuer {
+    return { ...options, kind: "oauth" };
+  },
+  /** Makes an IAM role for each run, with the scope as its policy, and gives a session of it. Also Ceph's RadosGW. */
+  aws(options: Omit<AuthorAwsIssuer, "kind">): AuthorAwsIssuer {
+    return { ...options, kind: "aws" };
+  },
   /** Makes a login role for each run, with grants on the tables of its scope. */
   postgres(options: Omit<AuthorPostgresIssuer, "kind">): AuthorPostgresIssuer {
     return { ...options, kind: "postgres" };
+  },
+  /** Makes an ACL user for each run, with the commands and keys of its scope. */
+  redis(options: Omit<AuthorRedisIssuer, "kind">): AuthorRedisIssuer {
+    return { ...options, kind: "redis" };
+  },
+  /** Signs a certificate for each run, good for one command on a host that trusts `ca.pub`, until `revoked.krl` has it. */
+  ssh(options: Omit<AuthorSshIssuer, "kind">): AuthorSshIssuer {
+    return { ...options, kind: "ssh" };
+  },
+  /** Signs a TLS client certificate for each run by an authority of its own, and publishes a revocation list. */
+  x509(options: Omit<AuthorX509Issuer, "kind"> = {}): AuthorX509Issuer {
+    return { ...options, kind: "x509" };
+  },
+  /** Logs in to Vault or OpenBao as the run, and reads a dynamic credential. */
+  vault(options: Omit<AuthorVaultIssuer, "kind">): AuthorVaultIssuer {
+    return { ...options, kind: "vault" };
   },
 };
 

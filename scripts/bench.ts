@@ -8,12 +8,14 @@ import { parseArgs } from "node:util";
 import tmp from "tmp";
 import { MayflyError } from "../runtime/model/error.ts";
 import type { Layer } from "../runtime/model/run.ts";
+import { openJwtWorld } from "../test/worlds/jwt.ts";
+import { openPostgresWorld } from "../test/worlds/postgres.ts";
 import { measureEgress } from "./bench/egress.ts";
 import { measureLayers } from "./bench/layers.ts";
 import { measureMemory } from "./bench/memory.ts";
 import { measureRates } from "./bench/rate.ts";
 import { type Findings, keysOf, machineLine, machineOf, rowsOf, tableOf } from "./bench/report.ts";
-import { measureRevokeJwt, measureRevokePostgres } from "./bench/revoke.ts";
+import { measureRevoke } from "./bench/revoke.ts";
 import { makeChance } from "./bench/stats.ts";
 import { measureWarmStart } from "./bench/warm-start.ts";
 import { type Bench, openBenchRuntime } from "./bench/world.ts";
@@ -31,21 +33,21 @@ const help = `What Mayfly costs, beside other ways to run a job on this machine.
   --quick  a few of each: a try-out, not a measurement
   --seed   of the order in which the kinds take turns (default 1)
 
-PostgreSQL is the server of MAYFLY_PG_URL, else one that is started for it. Takes about two minutes; leave the machine
-alone meanwhile.
+PostgreSQL is started for it; \`npm run bench:revoke\` has all issuers. Takes about two minutes; leave the machine alone
+meanwhile.
 `;
 
 const parts = ["a", "b", "c", "d", "e", "f"] as const;
 type Part = (typeof parts)[number];
 
-/** Measures the parts one after another. @param postgresUrl a server; else one is started. */
-export async function measure(bench: Bench, only: readonly Part[], postgresUrl: string | undefined): Promise<Findings> {
+/** Measures the parts one after another. */
+export async function measure(bench: Bench, only: readonly Part[]): Promise<Findings> {
   const findings: Findings = {};
   if (only.includes("a")) findings.warmStart = await measureWarmStart(bench);
   if (only.includes("b")) findings.rates = await measureRates(bench);
   if (only.includes("c")) {
-    findings.revokeJwt = await measureRevokeJwt(bench);
-    findings.revokePostgres = await measureRevokePostgres(bench, postgresUrl);
+    findings.revokeJwt = await measureRevoke(bench, openJwtWorld, bench.quick ? 3 : 100);
+    findings.revokePostgres = await measureRevoke(bench, openPostgresWorld, bench.quick ? 2 : 60);
   }
   if (only.includes("d")) findings.memory = await measureMemory(bench);
   if (only.includes("e")) findings.egress = await measureEgress(bench);
@@ -100,8 +102,7 @@ async function main(): Promise<void> {
   try {
     const loadBefore = loadavg()[0] ?? 0;
     const layers = await layersOf(bench);
-    const postgresUrl = process.env.MAYFLY_PG_URL;
-    const findings = await measure(bench, options.only, postgresUrl === "" ? undefined : postgresUrl);
+    const findings = await measure(bench, options.only);
     const machine = machineOf(layers, loadBefore);
     const rows = rowsOf(findings);
     process.stdout.write(`${tableOf(rows)}\n\n${machineLine(machine)}\n`);

@@ -63,6 +63,15 @@ command("leases", "list leases, newest first")
   .option("--json", "as JSON")
   .action(async (options) => (await import("./commands/leases.ts")).leases(options));
 
+command("revoke", "end credentials now; their runs go on, and find them ended")
+  .argument("[name]", "a lease, a run, a job or an issuer (job:<name>, issuer:<name> where both have it)")
+  .option("--all", "every open lease")
+  .option("--reason <text>", "why, for the audit", "by the operator")
+  .option("--yes", "don't ask before --all")
+  .option("--json", "as JSON")
+  .addHelpText("after", "\nExit codes: 0 all are proven dead, 5 some are not and go on being tried, 2 no such name")
+  .action(async (name, options) => (await import("./commands/revoke.ts")).revoke(name, options));
+
 const audit = program.command("audit").description("the audit log");
 audit
   .command("verify")

@@ -72,6 +72,8 @@ function describeEvent(event: RunEvent): string | undefined {
       return `${event.issuer}: ${event.state}${event.detail === "" ? "" : ` (${event.detail})`}`;
     case "denied":
       return colors.yellow(denialText(event.denial));
+    case "alert":
+      return colors.red(`${event.message} [${event.code}]`);
     case "result":
       return event.state;
     case "teardown":
@@ -98,6 +100,8 @@ export function summarize(record: RunRecord): void {
     say(`          > ${error.source.sourceLine.trim()}`);
   }
   if (error?.stack !== undefined) say(colors.dim(error.stack));
+  for (const { sink, form } of record.leaks ?? [])
+    say(colors.red(`leak      the credential was in its ${sink} (${form})`));
   if (outputs.length > 0) {
     say(`outputs   ${outputs.map(({ path }) => path).join(", ")}`);
     say(`          encrypted; mayfly run-show ${record.id} --save <directory> writes them`);

@@ -132,16 +132,18 @@ function makeProvider(config: Exclude<KeysConfig, { provider: "file" }>, env: Ke
   if (config.provider === "pkcs11") {
     const { module, token, key, pin } = config;
     return makePkcs11Provider({
-      place: () => ({ module, token, pin: readSecretOf("the PKCS#11 token of keys", pin, env) }),
+      place: () => ({ module, token, pin: readSecretOf("the PKCS#11 token of keys", pin, env, "its user PIN") }),
       ...{ key, random, clock },
     });
   }
   const { url, mount, namespace, key, token, transport } = config;
   const clientKey = () =>
-    transport.client === null ? null : readSecretOf("the TLS client of keys", transport.client.key, env);
+    transport.client === null
+      ? null
+      : readSecretOf("the TLS client of keys", transport.client.key, env, "its private key, PEM");
   return makeTransitProvider({
     http: () => makeIssuerHttp({ transport, clientKey: clientKey(), nowMs: () => clock.nowMs() }),
     ...{ url, mount, namespace, key },
-    token: () => readSecretOf("the key service of keys", token, env),
+    token: () => readSecretOf("the key service of keys", token, env, "a token that may use its Transit key"),
   });
 }

@@ -34,6 +34,10 @@ export type AuditType =
   | "lease.revoking"
   | "lease.revoked"
   | "lease.unconfirmed"
+  /** A revealed credential went into a request, to a server that the network's rules allow. */
+  | "credential.sent"
+  /** A server sent the credential back; the job was given the placeholder. */
+  | "credential.echoed"
   | "allow"
   | "deny"
   | "alert"

@@ -16,8 +16,17 @@ export interface CheckedTarget {
   readonly path: string;
   /** Header fields in order, lower-case names; Host and the framing headers are not among them. */
   readonly headers: readonly (readonly [string, string])[];
-  /** PEM; shown to the server when it asks for a certificate; null for none. Such a connection serves nothing else. */
-  readonly clientKey: { readonly certificates: string; readonly privateKey: string } | null;
+  /** Shown to the server when it asks for a certificate; null for none. Such a connection serves nothing else. */
+  readonly clientKey: ClientKey | null;
+}
+
+/** A certificate for TLS clients with its key, both PEM. One object is one key: it is told from others by what it is. */
+export interface ClientKey {
+  /** The leaf first. */
+  readonly certificates: string;
+  readonly privateKey: string;
+  /** Aborted when it has ended: connections that show it end then, and none is opened any more. */
+  readonly ended: AbortSignal;
 }
 
 /** A path in the run's own tree or one of its mounts, parsed into names. Minted by core/capabilities/files.ts only. */

@@ -46,10 +46,12 @@ export const errorCodes = {
   state_directory: "operator",
   key_unavailable: "operator",
   sealed_invalid: "operator",
+  lease_unknown: "operator",
   // the job's own
   bundle_failed: "job",
   job_threw: "job",
   job_shape: "job",
+  leak: "job",
   crash: "job",
   // the runtime or the machine
   executor_unavailable: "runtime",
@@ -58,6 +60,8 @@ export const errorCodes = {
   issuer_unavailable: "runtime",
   issuer_port_taken: "runtime",
   lost: "runtime",
+  lease_moved: "runtime",
+  fenced: "runtime",
   draining: "runtime",
   audit_invalid: "runtime",
   defence_broken: "runtime",

@@ -7,6 +7,8 @@ export type RunEvent =
   | { type: "log"; runId: string; level: string; text: string; at: string }
   | { type: "lease"; runId: string; issuer: string; state: string; detail: string }
   | { type: "denied"; runId: string; denial: Denial }
+  /** For the operator: what he should look at, though the run goes on. */
+  | { type: "alert"; runId: string; code: string; message: string }
   | { type: "result"; runId: string; state: string }
   | { type: "teardown"; runId: string; step: string; confirmation: string }
   | { type: "ended"; runId: string; record: RunRecord };

@@ -42,6 +42,16 @@ export interface Denial {
   remedy?: string;
 }
 
+/** Where a run's credential was found. */
+export type LeakSink = "log" | "result" | "error" | "output" | "file name" | "request";
+
+/** What was found is redacted, and ended the lease. The text itself is nowhere. */
+export interface Leak {
+  sink: LeakSink;
+  /** As it stood there: raw, base64, "hex, in gzip". */
+  form: string;
+}
+
 export interface Output {
   /** Path below /output. */
   path: string;
@@ -103,6 +113,8 @@ export interface RunRecord {
     proof: string | null;
   } | null;
   denials: Denial[];
+  /** Of each sink and form once. */
+  leaks: Leak[];
   outputs: Output[];
   teardown: Teardown;
   layers: Layer[];

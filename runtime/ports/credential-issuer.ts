@@ -1,6 +1,7 @@
 // A credential issuer: mints one scoped credential for one run, ends it, and proves that it is dead.
 // Names at the issuer are made from the run's id alone, so that a credential whose issue was never recorded can be
 // found and ended. The contract suite in testkit/issuer-contract.ts holds every issuer to these words.
+import type { ClientKey } from "../model/checked.ts";
 import type { RunId } from "../model/ids.ts";
 import type { EpochMs } from "../model/units.ts";
 
@@ -40,8 +41,8 @@ export interface IssuedCredential {
 
 /** Keys that egress uses and the guest never holds. */
 export type EgressKey =
-  /** PEM; the leaf first. */
-  | { kind: "client-certificate"; certificates: string; privateKey: string }
+  /** The issuer says when it has ended: no later than its revocation begins. */
+  | ({ kind: "client-certificate" } & ClientKey)
   | { kind: "aws"; accessKeyId: string; secretAccessKey: string; sessionToken: string };
 
 export interface Proof {

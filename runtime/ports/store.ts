@@ -1,9 +1,11 @@
 // The ledger: runs, leases, slots and the audit chain. A commit is atomic, and durable when it resolves.
 // Several processes of one installation share it; each registers itself as an owner, so that recovery can tell what a
-// dead process left from what a living one is doing.
+// dead process left from what a living one is doing. Who is believed dead is fenced off first: should it live after all,
+// it can still end what it has, and begin nothing.
 import type { AuditEntry, AuditEvent, AuditHead } from "../model/audit-event.ts";
+import type { MayflyError } from "../model/error.ts";
 import type { RunId } from "../model/ids.ts";
-import type { Lease } from "../model/lease.ts";
+import type { Lease, LeaseState } from "../model/lease.ts";
 import type { RunRecord } from "../model/run.ts";
 import type { EpochMs } from "../model/units.ts";
 
@@ -16,6 +18,8 @@ export interface Owner {
   startTicks: number;
   bootId: string;
   since: EpochMs;
+  /** Given at its registration, higher than any before; 0 once it was fenced off. Absent before its registration. */
+  fence?: number;
 }
 
 /** What recovery must know of a run beside its record. */
@@ -31,7 +35,24 @@ export interface RunRow {
   tornDown: boolean;
 }
 
-export type Change = { put: "run"; row: RunRow } | { put: "lease"; lease: Lease } | { audit: AuditEvent };
+export type Change =
+  | { put: "run"; row: RunRow }
+  /** With `from`, the whole commit fails as `lease_moved` unless the lease is there in one of these states, or not at all. */
+  | { put: "lease"; lease: Lease; from?: readonly LeaseState[] }
+  | { audit: AuditEvent };
+
+/**
+ * Changes that only take power away: the end of a lease, and what is said of it. A process that was fenced off may still
+ * make these, and no others.
+ */
+export function onlyTakesAway(changes: readonly Change[]): boolean {
+  return changes.every((change) => {
+    if ("audit" in change) return endingEvents.includes(change.audit.type);
+    return change.put === "lease" && change.lease.state !== "intended" && change.lease.state !== "issued";
+  });
+}
+
+const endingEvents: readonly AuditEvent["type"][] = ["lease.revoking", "lease.revoked", "lease.unconfirmed", "alert"];
 
 export type Accepted = { outcome: "accepted" } | { outcome: "duplicate"; row: RunRow };
 
@@ -59,9 +80,21 @@ export interface Store {
   leases(countMax: number): Lease[];
   /** Leases in any state but `revoked`. */
   openLeases(): Lease[];
-  /** Registers this process. With role `start`, false when a living process has that role. */
+  /**
+   * Registers this process, with a fencing number. With role `start`, false when a living process has that role. From then
+   * on each commit makes sure, in its own transaction, that this process still is an owner.
+   */
   register(owner: Owner, isAlive: (other: Owner) => boolean): Promise<boolean>;
   unregister(ownerId: string): Promise<void>;
+  /** Takes that process's number away: should it live after all, it can commit nothing more. Its row stays. */
+  fenceOff(ownerId: string): Promise<void>;
+  /**
+   * Asked before each effect outside.
+   * @throws MayflyError `fenced` when this process is no owner any more, or the ledger is another file than the one it opened.
+   */
+  fence(): void;
+  /** Resolves when that was found out, whoever asked. */
+  readonly whenFenced: Promise<MayflyError>;
   owners(): Owner[];
   /** Entries from `seq` on, in order. */
   auditEntries(fromSeq: number, countMax: number): AuditEntry[];

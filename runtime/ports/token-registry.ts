@@ -1,10 +1,10 @@
-// What the embedded issuer must remember: which tokens it issued, and that one was ended. Kept in the state
+// What embedded issuers must remember: which tokens or certificates they issued, and that one was ended. Kept in the state
 // directory, shared by all processes of this installation. A token that is not in it is not active.
 import type { RunId } from "../model/ids.ts";
 import type { EpochMs } from "../model/units.ts";
 
 export interface TokenRow {
-  /** The token's `jti`. */
+  /** The token's `jti`; a certificate's serial number, hex. */
   jti: string;
   issuer: string;
   runId: RunId;
@@ -22,4 +22,6 @@ export interface TokenRegistry {
   find(issuer: string, jti: string): TokenRow | undefined;
   /** Tokens of this issuer that are neither revoked nor expired. */
   active(issuer: string, now: EpochMs): TokenRow[];
+  /** Tokens of this issuer that were ended and expire, or have expired, after `after`. Kept for an hour after they expire. */
+  revoked(issuer: string, after: EpochMs): TokenRow[];
 }

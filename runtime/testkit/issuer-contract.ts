@@ -35,11 +35,17 @@ export interface IssuerUnderTest {
    * Absent where nothing stands between.
    */
   misbehave?(how: Misbehaviour): void;
+  /** Why its server can't be asked what exists there; its sweep finds nothing then, and the broker's handles do. */
+  cannotSweep?: string;
+  /** Why a credential whose answer was lost can't be proven dead before it expires. */
+  cannotEndLost?: string;
   close(): Promise<void>;
 }
 
 export interface IssuerLaw {
   name: string;
+  /** Why it isn't held to this one; undefined when it is. */
+  unless?(under: IssuerUnderTest): string | undefined;
   hold(under: IssuerUnderTest): Promise<void>;
 }
 
@@ -62,8 +68,9 @@ export async function issuerContract(t: Test, name: string, open: () => Promise<
     await t.test(`${name}: ${law.name}`, async (t) => {
       const under = await open();
       try {
-        await law.hold(under);
-        t.pass();
+        const skip = law.unless?.(under);
+        if (skip === undefined) await law.hold(under);
+        t.pass(law.name, skip === undefined ? {} : { skip });
       } finally {
         await under.close();
       }
@@ -153,6 +160,7 @@ export const issuerLaws: readonly IssuerLaw[] = [
   },
   {
     name: "a sweep finds what nobody recorded, until it is revoked, and nothing of other installations",
+    unless: ({ cannotSweep }) => cannotSweep,
     async hold(under) {
       const elsewhere = await under.elsewhere();
       try {
@@ -217,7 +225,7 @@ export const issuerLaws: readonly IssuerLaw[] = [
         under.issuer.sweep(never()),
         under.issuer.prove(lease, undefined, never()),
       ]);
-      for (const asked of [issuing, revoking, sweeping]) {
+      for (const asked of under.cannotSweep === undefined ? [issuing, revoking, sweeping] : [issuing, revoking]) {
         assert.equal(asked.status, "rejected");
         assert.ok(failure("issuer_unavailable")(asked.reason), String(asked.reason));
       }
@@ -244,7 +252,9 @@ export const issuerLaws: readonly IssuerLaw[] = [
       // By the run's id and by what was noted before the server was asked.
       for (const each of [before, lease]) {
         await revoke(under, each);
-        assert.equal((await prove(under, each)).verdict, "dead");
+        const { verdict } = await prove(under, each);
+        if (each === before || under.cannotEndLost === undefined) assert.equal(verdict, "dead");
+        else assert.notEqual(verdict, "alive", "what is not known to be there is not called alive");
       }
       assert.deepEqual(await sweep(under.issuer), []);
     },

@@ -45,5 +45,11 @@ export function makeMemoryTokenRegistry(): MemoryTokenRegistry {
         .filter((row) => row.issuer === issuer && !row.revoked && row.expiresAt > now)
         .map((row) => ({ ...row }));
     },
+    revoked(issuer: string, after: EpochMs) {
+      check();
+      return rows
+        .filter((row) => row.issuer === issuer && row.revoked && row.expiresAt > after)
+        .map((row) => ({ ...row }));
+    },
   };
 }

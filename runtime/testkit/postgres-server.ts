@@ -56,13 +56,20 @@ wait $server
 rm -rf "$directory"
 `;
 
-/**
- * Starts a server with scram-sha-256 for every connection and fsync off.
- * @param options.directory parent of the server's own directory, which other users must be able to reach when this
- *   process is root's; the system's temporary directory when absent.
- * @param options.port a free one when absent.
- */
-export async function startPostgres(options: { directory?: string; port?: number } = {}): Promise<PostgresServer> {
+export interface PostgresOptions {
+  /**
+   * Parent of the server's own directory, which other users must be able to reach when this process is root's; the
+   * system's temporary directory when absent.
+   */
+  directory?: string;
+  /** A free one when absent. */
+  port?: number;
+  /** TLS only, with these; PEM. */
+  tls?: { cert: string; key: string; ca: string; clients: "asked" | "unasked" };
+}
+
+/** Starts a server with scram-sha-256 for every connection and fsync off. */
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const user = await unprivilegedUser();
   const directory = await mkdtemp(join(options.directory ?? tmpdir(), "mayfly-postgres-"));
   try {
@@ -70,9 +77,10 @@ export async function startPostgres(options: { directory?: string; port?: number
     const programs = await findPrograms(directory, user);
     const password = randomBytes(18).toString("base64url");
     await makeCluster(programs, directory, password, user);
+    const settings = options.tls === undefined ? {} : await writeTls(directory, options.tls, user);
     for (let attempt = 1; ; attempt += 1) {
       const port = options.port ?? (await freePort());
-      const started = await startServer(programs, directory, port, user);
+      const started = await startServer(programs, directory, port, user, settings);
       if (typeof started !== "string") {
         const adminUrl = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
         return { adminUrl, version: programs.version, ...started };
@@ -104,10 +112,30 @@ async function makeCluster(programs: Programs, directory: string, password: stri
   if (made.code !== 0) throw new Error(`initdb failed: ${escapeLine(made.text.trim(), 500)}`);
 }
 
+/** Files of the server's own, and a door that opens to TLS alone. @returns the settings that name them. */
+async function writeTls(directory: string, tls: NonNullable<PostgresOptions["tls"]>, user: User) {
+  const files = { ssl_cert_file: tls.cert, ssl_key_file: tls.key, ssl_ca_file: tls.ca };
+  const settings: Record<string, string> = { ssl: "on" };
+  for (const [name, pem] of Object.entries(files)) {
+    settings[name] = join(directory, name);
+    await writeFile(join(directory, name), pem, { mode: 0o600, flag: "wx" });
+    await own(join(directory, name), user);
+  }
+  const asked = tls.clients === "asked" ? " clientcert=verify-ca" : "";
+  await writeFile(join(directory, "data", "pg_hba.conf"), `hostssl all all 127.0.0.1/32 scram-sha-256${asked}\n`);
+  return settings;
+}
+
 type Running = Pick<PostgresServer, "log" | "stop">;
 
 /** The running server, or what it said when it gave up. */
-async function startServer(programs: Programs, directory: string, port: number, user: User): Promise<Running | string> {
+async function startServer(
+  programs: Programs,
+  directory: string,
+  port: number,
+  user: User,
+  more: Record<string, string>,
+): Promise<Running | string> {
   const settings = {
     listen_addresses: "127.0.0.1",
     port: String(port),
@@ -117,7 +145,9 @@ async function startServer(programs: Programs, directory: string, port: number, 
     full_page_writes: "off",
     shared_buffers: "16MB",
     max_connections: "60",
+    max_prepared_transactions: "10",
     log_statement: "all",
+    ...more,
   };
   const server = ["-D", join(directory, "data")];
   for (const [name, value] of Object.entries(settings)) server.push("-c", `${name}=${value}`);

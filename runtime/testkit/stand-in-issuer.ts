@@ -9,6 +9,10 @@ import {
 } from "../ports/credential-issuer.ts";
 
 export interface StandInOptions {
+  /** What it mints, beginning with the first; when they are used up, values of its own. */
+  secrets?: readonly string[];
+  /** What gives a credential away; the secret itself by default. */
+  parts?: readonly string[];
   /** What `credential.query` answers. */
   query?: (sql: string, params: QueryRequest["params"]) => QueryResult | Promise<QueryResult>;
 }
@@ -16,23 +20,26 @@ export interface StandInOptions {
 export interface StandInIssuer extends CredentialIssuer {
   /** Whether this secret is good now. */
   accepts(secret: string): boolean;
+  /** All that it has minted, in order. */
+  readonly minted: readonly string[];
 }
 
-export function makeStandInIssuer({ query }: StandInOptions = {}): StandInIssuer {
+export function makeStandInIssuer({ secrets = [], parts, query }: StandInOptions = {}): StandInIssuer {
   const live = new Map<RunId, string>();
-  let made = 0;
+  const minted: string[] = [];
   const issuer: StandInIssuer = {
     kind: "stand-in",
     accepts: (secret) => [...live.values()].includes(secret),
+    minted,
     checkScope(scope) {
       if (scope.length === 0) throw new IssuerFailure("scope_invalid", "a credential needs a scope");
     },
     async issue({ lease, scope, expiresAt }) {
       issuer.checkScope(scope);
-      made += 1;
-      const secret = `stand-in-credential-${made}-of-${lease.runId}`;
+      const secret = secrets[minted.length] ?? `stand-in-credential-${minted.length + 1}-of-${lease.runId}`;
+      minted.push(secret);
       live.set(lease.runId, secret);
-      return { secret, expiresAt };
+      return { secret, expiresAt, ...(parts === undefined ? {} : { parts }) };
     },
     async revoke({ runId }) {
       live.delete(runId);

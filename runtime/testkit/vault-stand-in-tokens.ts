@@ -150,6 +150,17 @@ function bestRule(policy: Policy, path: string): readonly Capability[] {
   return longest === undefined ? [] : (policy[longest] ?? []);
 }
 
+const sudoPaths = ["auth/token/accessors"];
+
+/** Whether they are enough for such a request. */
+export function isPermitted(capabilities: readonly Capability[], method: string, path: string): boolean {
+  if (sudoPaths.includes(path) && !capabilities.includes("sudo")) return false;
+  const needed: Record<string, readonly Capability[]> = {
+    ...{ GET: ["read"], POST: ["update", "create"], DELETE: ["delete"], LIST: ["list"] },
+  };
+  return (needed[method] ?? []).some((each) => capabilities.includes(each));
+}
+
 /** As `auth/token/lookup…` answers. */
 export function describeToken(token: Token, nowMs: number, id: string): Record<string, unknown> {
   const { accessor, policies, displayName, meta, type, usesLeft, renewable, expiresAt, createdAt, path } = token;

@@ -15,9 +15,9 @@ import type { AddressInfo } from "node:net";
 import { type JWTVerifyGetKey, jwtVerify } from "jose";
 import type { Clock } from "../ports/clock.ts";
 import {
-  type Capability,
   defaultPolicy,
   describeToken,
+  isPermitted,
   type Lease,
   makeTokenStore,
   type Policy,
@@ -71,11 +71,22 @@ export interface VaultStandIn {
   answerWith(answer: { status: number; headers?: Record<string, string>; body?: string } | undefined): void;
   /** Changes answers of one path on their way out, for a server that lies. */
   tamper(path: string, change: ((answer: Record<string, unknown>) => Record<string, unknown>) | undefined): void;
+  /** Has a wrapped answer's `wrap_info` before the client has: whoever is on the way. */
+  intercept(change: ((info: WrapInfo) => Promise<WrapInfo> | WrapInfo) | undefined): void;
+  /** The next request for that path is done, and the connection cut before its answer. */
+  cutAnswer(path: string): void;
   /** While true, leases of ended tokens wait to be revoked. */
   holdQueue(hold: boolean): Promise<void>;
   /** Method, path and token of each request, in order. */
   readonly requests: { method: string; path: string; token: string | undefined }[];
   close(): Promise<void>;
+}
+
+export interface WrapInfo {
+  token: string;
+  ttl: number;
+  creation_time: string;
+  creation_path: string;
 }
 
 type Reply = {
@@ -107,6 +118,8 @@ export async function startVaultStandIn(options: VaultStandInOptions): Promise<V
   const requests: VaultStandIn["requests"] = [];
   const tampering = new Map<string, (answer: Record<string, unknown>) => Record<string, unknown>>();
   let isSealed = false;
+  let cutPath: string | undefined;
+  let onTheWay: (info: WrapInfo) => Promise<WrapInfo> | WrapInfo = (info) => info;
   let override: { status: number; headers?: Record<string, string>; body?: string } | undefined;
 
   const secondsLeft = (at: number | null) => (at === null ? 0 : Math.max(0, Math.ceil((at - clock.nowMs()) / 1_000)));
@@ -262,6 +275,10 @@ export async function startVaultStandIn(options: VaultStandInOptions): Promise<V
     if (path === "sys/wrapping/unwrap") return unwrap(header("x-vault-token") ?? "", body, send);
 
     const reply = await dispatch(method, path, body, header("x-vault-token"));
+    if (cutPath === path) {
+      cutPath = undefined;
+      return void response.destroy();
+    }
     const honest = envelope(reply);
     const changed = tampering.get(path)?.(honest) ?? honest;
     const wrapFor = Number.parseInt(header("x-vault-wrap-ttl") ?? "0", 10);
@@ -271,7 +288,7 @@ export async function startVaultStandIn(options: VaultStandInOptions): Promise<V
     const token = `hvs.wrap.${randomBytes(18).toString("base64url")}`;
     wrapped.set(token, { body: changed, expiresAt: clock.nowMs() + wrapFor * 1_000 });
     const info = { token, ttl: wrapFor, creation_time: new Date(clock.nowMs()).toISOString(), creation_path: path };
-    return send(200, { ...envelope({ status: 200, data: null }), wrap_info: info });
+    return send(200, { ...envelope({ status: 200, data: null }), wrap_info: await onTheWay(info) });
   }
 
   async function dispatch(method: string, path: string, body: Record<string, unknown>, shown: string | undefined) {
@@ -335,6 +352,12 @@ export async function startVaultStandIn(options: VaultStandInOptions): Promise<V
       if (change === undefined) tampering.delete(path);
       else tampering.set(path, change);
     },
+    intercept(change = (info) => info) {
+      onTheWay = change;
+    },
+    cutAnswer(path) {
+      cutPath = path;
+    },
     holdQueue: (hold) => store.holdQueue(hold),
     close: () =>
       new Promise((closed) => {
@@ -352,16 +375,6 @@ function noRoute(path: string): Reply {
 
 function found(data: Record<string, unknown> | undefined): Reply {
   return data === undefined ? denied : { status: 200, data };
-}
-
-const sudoPaths = ["auth/token/accessors"];
-
-function isPermitted(capabilities: readonly Capability[], method: string, path: string): boolean {
-  if (sudoPaths.includes(path) && !capabilities.includes("sudo")) return false;
-  const needed: Record<string, readonly Capability[]> = {
-    ...{ GET: ["read"], POST: ["update", "create"], DELETE: ["delete"], LIST: ["list"] },
-  };
-  return (needed[method] ?? []).some((each) => capabilities.includes(each));
 }
 
 /** undefined: no JSON object. */

@@ -1,122 +1,108 @@
-// (c) From the end of a run (its `result` event) to the first refusal of its credential, as seen by somebody who has it
-// and tries it all the time from another process: for a token at the partner's API, and for a database role. What the
-// prober's last try took is in the figure.
-import { makePostgresIssuer } from "../../runtime/adapters/issuers/postgres.ts";
-import { systemClock } from "../../runtime/adapters/system/clock.ts";
-import { systemRandom } from "../../runtime/adapters/system/random.ts";
-import type { CredentialIssuer } from "../../runtime/ports/credential-issuer.ts";
-import { startPostgres } from "../../runtime/testkit/postgres-server.ts";
-import { seedSales } from "../postgres.ts";
-import { type Child, startChild } from "./child.ts";
-import { type Bench, type BenchRuntime, openBenchRuntime } from "./world.ts";
+// (c) From the end of a run (its `result` event) to the first refusal of its credential at the resource, as seen by somebody
+// in another process who has it and tries it all the time; where the resource has sessions, also until one that was open
+// is cut. What the last try took is in the figure.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Issued, IssuerWorld, OpenIssuerWorld, Place } from "../../test/worlds/world.ts";
+import { startChild } from "./child.ts";
+import type { RevokeOptions, RevokeSays } from "./revoke-child.ts";
+import { machineMs } from "./stats.ts";
+import type { Bench } from "./world.ts";
 
-const audience = "https://partner.example/orders";
-const installation = "be0c4a11"; // of the roles' names
-const limits = { wall: "30s" } as const;
-const shared = { ttl: "1m", purpose: "benchmark" } as const;
+const warmupRuns = 2;
+/** A credential that is taken so long after its run is no figure, ms. */
+const refusedWithinMs = 30_000;
 
-/** Run end to the first 401, ms. */
-export async function measureRevokeJwt(bench: Bench): Promise<number[]> {
-  const prober = startChild("prober-jwt.ts");
+/** Run end to the first refusal, ms, one a run. */
+export async function measureRevoke(bench: Bench, open: OpenIssuerWorld, runs: number): Promise<number[]> {
+  const world = await open();
+  const directory = join(bench.scratch, `revoke-${world.kind}`);
+  mkdirSync(join(directory, "bells"), { recursive: true });
+  world.begin?.(directory);
+  const child = startChild("revoke-child.ts");
   try {
-    const { url: hold } = await prober.hear<{ url: string }>();
-    const ours = await openBenchRuntime(bench, "revoke-jwt", {
-      executor: { warm: 2 },
-      issuers: { partner: { kind: "jwt", audience, listen: "127.0.0.1:0" } },
-      jobs: {
-        held: {
-          entry: "./jobs/held-token.ts",
-          credential: { ...shared, issuer: "partner", scope: ["orders:read"], delivery: "revealed" },
-          network: { allow: [`GET ${hold}`] },
-          limits,
-        },
-      },
-    });
-    try {
-      const { url: issuerUrl } = (await ours.runtime.issuer("partner")) as CredentialIssuer & { url: string };
-      prober.tell({ issuerUrl, audience });
-      await prober.hear();
-      return await measureRuns(bench, ours, hold, bench.quick ? 3 : 100, "JWT", async () => {
-        const { status, refusedAt } = await prober.hear<{ status: number; refusedAt: number }>();
-        if (status !== 401) throw new Error(`the partner answered ${status}, which is no refusal of the token`);
-        return refusedAt;
-      });
-    } finally {
-      await ours.close();
+    child.tell(optionsOf(world, directory));
+    const ready = await child.hear<RevokeSays>();
+    if (ready.type !== "ready") throw new Error("the supervisor of the benchmark did not start");
+    const place: Place = { installation: ready.installation, directory };
+    const found: number[] = [];
+    for (let run = -warmupRuns; run < runs; run += 1) {
+      const bell = `bell-${run + warmupRuns}`;
+      child.tell(bell as unknown as object);
+      const said = await child.hear<RevokeSays>();
+      if (said.type !== "issued") throw new Error(`a run that was to be measured ${JSON.stringify(said)}`);
+      const [refusedAt, { resultAt, lease, state, error }] = await Promise.all([
+        refusalOf(world, said.issued, place, () => writeFileSync(join(directory, "bells", bell), "")),
+        ended(child.hear<RevokeSays>()),
+      ]);
+      if (state !== "succeeded" || lease !== "revoked")
+        throw new Error(`a run ended as ${state}, its lease ${lease}: ${error}`);
+      if (run >= 0) found.push(refusedAt - resultAt);
+      if (run % 20 === 0) bench.say(`revocation, ${world.kind} ${Math.max(0, run)}/${runs}`);
     }
+    return found;
   } finally {
-    await prober.stop();
+    await child.stop();
+    await world.stop();
   }
 }
 
-/** Run end until both a query on an open session and a login have failed, ms. @param adminUrl a server; else one is started. */
-export async function measureRevokePostgres(bench: Bench, adminUrl: string | undefined): Promise<number[]> {
-  const server = adminUrl === undefined ? await startPostgres({ directory: bench.scratch }) : undefined;
-  const prober = startChild("prober-postgres.ts");
-  try {
-    const { url: hold } = await prober.hear<{ url: string }>();
-    const url = adminUrl ?? server?.adminUrl ?? "";
-    await seedSales(url);
-    const ours = await openBenchRuntime(bench, "revoke-postgres", {
-      executor: { warm: 2 },
-      issuers: { warehouse: { kind: "postgres", url: { env: "MAYFLY_PG_URL" } } },
-      jobs: {
-        held: {
-          entry: "./jobs/held-query.ts",
-          credential: { ...shared, issuer: "warehouse", scope: ["select:public.sales"], delivery: "query" },
-          network: { allow: [`GET ${hold}`] },
-          limits,
-        },
-      },
-      world: { issuer: async () => leakyIssuer(url, prober) },
-    });
-    try {
-      return await measureRuns(bench, ours, hold, bench.quick ? 2 : 60, "PostgreSQL", async () => {
-        const { queryRefusedAt, loginRefusedAt } = await prober.hear<Record<string, number>>();
-        return Math.max(queryRefusedAt ?? Number.NaN, loginRefusedAt ?? Number.NaN);
-      });
-    } finally {
-      await ours.close();
-    }
-  } finally {
-    await prober.stop();
-    await server?.stop();
+async function ended(saying: Promise<RevokeSays>): Promise<Extract<RevokeSays, { type: "ended" }>> {
+  const said = await saying;
+  if (said.type !== "ended") throw new Error(`the supervisor said ${said.type}`);
+  return said;
+}
+
+/** Tries it until it is refused. @param endRun called once it has been taken. */
+async function refusalOf(world: IssuerWorld, issued: Issued, place: Place, endRun: () => void): Promise<number> {
+  const session = await world.session?.(issued, place);
+  await untilTaken(() => world.accepts(issued, place));
+  endRun();
+  const [login, cut] = await Promise.all([
+    untilRefused(() => world.accepts(issued, place)),
+    session === undefined ? 0 : untilRefused(session),
+  ]);
+  return Math.max(login, cut);
+}
+
+/** Issued a moment before the broker has recorded it: the resource may not know it yet. */
+async function untilTaken(takes: () => Promise<boolean>): Promise<void> {
+  const until = machineMs() + refusedWithinMs;
+  while (!(await takes())) {
+    if (machineMs() > until) throw new Error("a credential that is never taken");
+    await pause(5);
   }
 }
 
-/** The real issuer, and what no issuer does: it tells the prober each password. */
-function leakyIssuer(adminUrl: string, prober: Child): CredentialIssuer {
-  const parts = { name: "warehouse", adminUrl, installation, clock: systemClock, random: systemRandom };
-  const issuer = makePostgresIssuer(parts);
+async function untilRefused(takes: () => Promise<boolean>): Promise<number> {
+  const until = machineMs() + refusedWithinMs;
+  while (await takes()) {
+    if (machineMs() > until) throw new Error(`a credential that is taken ${refusedWithinMs} ms after its run`);
+  }
+  return machineMs();
+}
+
+function optionsOf(world: IssuerWorld, directory: string): RevokeOptions {
+  const wait = `while ((await c.files.stat("/bells/" + c.input)) === null) await new Promise((go) => setTimeout(go, 5));`;
   return {
-    ...issuer,
-    async issue(request, signal) {
-      const issued = await issuer.issue(request, signal);
-      const url = new URL(adminUrl);
-      url.username = `mayfly_${installation}_${request.lease.runId.slice("run_".length)}`;
-      url.password = issued.secret;
-      prober.tell({ url: url.href });
-      return issued;
+    directory,
+    words: {
+      executor: { warm: 2 },
+      issuers: { held: world.issuer },
+      ...(world.identity === undefined ? {} : { identity: world.identity }),
+      jobs: {
+        held: {
+          entry: "./held.ts",
+          credential: { ...world.credential, issuer: "held", ttl: "5m", purpose: "benchmark" },
+          files: { mounts: { "/bells": "./bells" } },
+          ...(world.network === undefined ? {} : { network: world.network }),
+          limits: { wall: "60s" },
+        },
+      },
     },
+    env: world.env,
+    authorities: world.authorities ?? [],
+    body: `${world.use} ${wait} return "ended";`,
   };
-}
-
-async function measureRuns(
-  bench: Bench,
-  ours: BenchRuntime,
-  hold: string,
-  runs: number,
-  name: string,
-  refused: () => Promise<number>,
-): Promise<number[]> {
-  const found: number[] = [];
-  const warmupRuns = 2;
-  for (let run = -warmupRuns; run < runs; run += 1) {
-    await ours.warmed();
-    const [{ at, record }, refusedAt] = await Promise.all([ours.run({ hold }), refused()]);
-    if (record.lease?.state !== "revoked") throw new Error(`a lease ended as ${record.lease?.state ?? "none"}`);
-    if (run >= 0) found.push(refusedAt - (at.result ?? Number.NaN));
-    if (run % 20 === 0) bench.say(`revocation, ${name} ${Math.max(0, run)}/${runs}`);
-  }
-  return found;
 }

@@ -30,6 +30,15 @@ export const resSabotages: readonly Sabotage[] = [
     caughtBy: ["test/adapters/system/executor-pool.test.ts"],
   },
   {
+    id: "res-walls-stay",
+    defence: "walls that have stood once don't come down",
+    threats: ["NET-37"],
+    file: "runtime/adapters/system/executor-pool.ts",
+    find: "      if (hasStood) throw error;\n",
+    replace: "",
+    caughtBy: ["test/adapters/system/executor-pool.test.ts"],
+  },
+  {
     id: "res-memory-watched",
     defence: "the resident set is watched",
     threats: ["RES-05", "RES-06"],

@@ -108,7 +108,7 @@ t.test("an interrupt before the run was launched is not forgotten", async (t) =>
   await store.close();
 });
 
-t.test("SIGTERM drains: what runs ends by itself, what waits is kept, exit 0", async (t) => {
+t.test("[CRASH-06] SIGTERM drains: what runs ends by itself, what waits is kept, exit 0", async (t) => {
   const here = await project(t);
   const started = await startMayfly(t, here);
   const running = await Promise.all([1, 2].map((input) => started.client.submit({ job: "short", input })));
@@ -129,7 +129,7 @@ t.test("SIGTERM drains: what runs ends by itself, what waits is kept, exit 0", a
   t.match(await recordAtEnd(next.client, waiting.id), { state: "succeeded", result: 3 });
 });
 
-t.test("SIGINT twice kills: runs are torn down, leases revoked, exit 130", async (t) => {
+t.test("[CRASH-06] SIGINT twice kills: runs are torn down, leases revoked, exit 130", async (t) => {
   const here = await project(t);
   const started = await startMayfly(t, here);
   const { id } = await started.client.submit({ job: "leased", input: null });

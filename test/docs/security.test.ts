@@ -24,7 +24,7 @@ t.test("a claim without a test that is there", async (t) => {
 t.test("a line of the threat list that none of the linked tests carries", async (t) => {
   for (const claim of claims) {
     const tests = links(claim).map((path) => readFileSync(path, "utf8"));
-    for (const [id] of claim.matchAll(/\b(?:ISO|RES|FS|NET)-\d\d\b/g))
+    for (const [id] of claim.matchAll(/\b(?:ISO|RES|FS|NET|CRED)-\d\d\b/g))
       t.ok(
         tests.some((source) => source.includes(id)),
         `${id}: ${claim.slice(0, 80)}`,

@@ -106,7 +106,7 @@ t.test(
     const authority = makeAuthority(t);
     const [revoked, good] = [authority.issue({ names: [api] }), authority.issue({ names: [api] })];
     const list = authority.revocationList(revoked);
-    const trust = makeTrust([authority.certificate], [list]);
+    const trust = makeTrust([authority.certificate], { revocationLists: [list] });
     const errorOf = async (options: Issued) => {
       const { port } = await server(t, options);
       return dial({ address: "127.0.0.1", port, host: api, tls: trust });

@@ -123,6 +123,7 @@ export const contextShape = [
   "files.remove",
   "files.stat",
   "files.write",
+  "identity.spiffeId",
   "identity.token",
   "input",
   "log.debug",

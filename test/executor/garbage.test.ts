@@ -83,7 +83,7 @@ t.test("[RES-11] a result over its limit, from an executor that doesn't look: th
   ),
 );
 
-t.test("half a frame and then silence: ended by the deadline", (t) =>
+t.test("[CRASH-12] half a frame and then silence: ended by the deadline", (t) =>
   withImpostor(
     t,
     impostor('raw(frame({ type: "done" }, "[]").subarray(0, 12));'),
@@ -94,7 +94,7 @@ t.test("half a frame and then silence: ended by the deadline", (t) =>
   ),
 );
 
-t.test("`done` twice, and `failed` after it: the first word counts", (t) =>
+t.test("[CRASH-13] `done` twice, and `failed` after it: the first word counts", (t) =>
   withImpostor(
     t,
     impostor('done(1); done(2); say({ type: "failed", name: "E", message: "m", stack: "", kind: "threw" });'),
@@ -120,7 +120,7 @@ t.test("an executor that never says it is ready, or says something else: no run,
 
 const denied = (record: RunRecord) => record.denials.map(({ capability, code }) => `${capability} ${code}`);
 
-t.test("calls of another shape, and calls for what was not granted: each is denied, whoever asks", (t) =>
+t.test("[CRASH-13] calls of another shape, and calls for what was not granted: each is denied, whoever asks", (t) =>
   withImpostor(
     t,
     impostor(`
@@ -164,10 +164,12 @@ t.test("the same call id twice at once: one is served, the other told that it is
   ),
 );
 
-t.test("an executor that asks and never reads the answers: one of them waits for it, and no second is made", (t) =>
-  withImpostor(
-    t,
-    impostor(`
+t.test(
+  "[CRASH-12] an executor that asks and never reads the answers: one of them waits for it, and no second is made",
+  (t) =>
+    withImpostor(
+      t,
+      impostor(`
       onReply = () => {
         pipe.pause();
         setInterval(() => {}, 1e6); // a process that listens to nothing would end
@@ -175,16 +177,16 @@ t.test("an executor that asks and never reads the answers: one of them waits for
       };
       say({ type: "call", id: 1, op: "files.write", args: { path: "/big", mode: "replace" } }, "x".repeat(8 << 20));
     `),
-    async (runs) => {
-      let heldBytes = 0;
-      const before = process.memoryUsage().arrayBuffers;
-      const sampling = setInterval(() => {
-        heldBytes = Math.max(heldBytes, process.memoryUsage().arrayBuffers - before);
-      }, 20);
-      t.match(await runs.run("job"), { state: "limit", error: { code: "timeout" } });
-      clearInterval(sampling);
-      t.ok(heldBytes < 64 * 1_048_576, `198 answers of 8 MiB, and ${heldBytes} bytes held`);
-    },
-    { limits: { wallMs: 3_000 } },
-  ),
+      async (runs) => {
+        let heldBytes = 0;
+        const before = process.memoryUsage().arrayBuffers;
+        const sampling = setInterval(() => {
+          heldBytes = Math.max(heldBytes, process.memoryUsage().arrayBuffers - before);
+        }, 20);
+        t.match(await runs.run("job"), { state: "limit", error: { code: "timeout" } });
+        clearInterval(sampling);
+        t.ok(heldBytes < 64 * 1_048_576, `198 answers of 8 MiB, and ${heldBytes} bytes held`);
+      },
+      { limits: { wallMs: 3_000 } },
+    ),
 );

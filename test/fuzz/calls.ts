@@ -34,6 +34,7 @@ function valueFor(wanted: string): unknown {
   if (/expected string/.test(wanted)) return "a";
   if (/expected (?:number|int)/.test(wanted)) return 1;
   if (/expected boolean/.test(wanted)) return true;
+  if (/expected array to have/.test(wanted)) return ["a"];
   if (/expected array/.test(wanted)) return [];
   return null;
 }

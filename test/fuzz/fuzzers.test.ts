@@ -10,6 +10,7 @@ import { type Frame, FrameDecoder } from "../../runtime/protocol/frame.ts";
 import { callFuzzer, learnArguments, makeCallFuzzer } from "./calls.ts";
 import { frameFuzzer, makeFrameFuzzer } from "./frames.ts";
 import type { Fuzzer } from "./fuzzer.ts";
+import { leakFuzzer, makeLeakFuzzer, type Redact, redactByStream } from "./leaks.ts";
 import { logFuzzer, makeLogFuzzer } from "./logs.ts";
 import { makeResultFuzzer, resultFuzzer } from "./results.ts";
 
@@ -17,7 +18,7 @@ const bound = { cases: 3_000, withinMs: 20_000 };
 const fresh = 1 + (Date.now() % 1_000_000);
 const fixed = 20_261_124;
 
-for (const fuzzer of [frameFuzzer, callFuzzer, logFuzzer, resultFuzzer]) {
+for (const fuzzer of [frameFuzzer, callFuzzer, logFuzzer, resultFuzzer, leakFuzzer]) {
   t.test(`${fuzzer.name}: nothing that the fuzzer makes breaks a property`, async (t) => {
     t.comment(`fresh seed ${fresh}`);
     for (const seed of [fixed, fresh]) {
@@ -86,6 +87,17 @@ const logTwice: typeof makeLog = (parts) => {
   return { write: (said) => log.write(said) };
 };
 
+/** Looks at each piece by itself. */
+const redactApart: Redact = (secret, pieces) =>
+  Buffer.concat(pieces.map((piece) => Buffer.from(redactByStream(secret, [piece]))));
+
+/** Knows the text, and no encoding of it. */
+const redactText: Redact = (secret, pieces) =>
+  Buffer.from(Buffer.concat(pieces).toString("latin1").replaceAll(secret, "\u0007"), "latin1");
+
+/** Takes more than there is. */
+const redactNear: Redact = (secret, pieces) => redactByStream(secret.slice(0, 11), pieces);
+
 const readTwice: typeof resultToJson = (value, bytesMax) => {
   JSON.stringify(value, (_, each) => (typeof each === "bigint" ? null : each));
   return resultToJson(value, bytesMax);
@@ -105,6 +117,9 @@ const faulty: Record<string, Fuzzer> = {
   "refusals that repeat what they were given": makeCallFuzzer(decodeAtLength),
   "a log that escapes nothing": makeLogFuzzer(logRaw),
   "a log with twice its quota": makeLogFuzzer(logTwice),
+  "a leak guard that forgets at each write": makeLeakFuzzer(redactApart),
+  "a leak guard that knows the text alone": makeLeakFuzzer(redactText),
+  "a leak guard that takes what is near": makeLeakFuzzer(redactNear),
   "a result that is read twice": makeResultFuzzer({ toJson: readTwice }),
   "a result without its bound in the guest": makeResultFuzzer({ toJson: (value) => resultToJson(value, 1e9) }),
   "a result that is believed on the host": makeResultFuzzer({ toEnding: trusting }),

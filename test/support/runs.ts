@@ -20,7 +20,7 @@ import type { RunRecord } from "../../runtime/model/run.ts";
 import type { RunEvent } from "../../runtime/model/run-event.ts";
 import type { Bundle } from "../../runtime/ports/bundler.ts";
 import { type ResidueWatch, watchResidue } from "../../runtime/testkit/residue.ts";
-import { makeStandInIssuer, type StandInIssuer } from "../../runtime/testkit/stand-in-issuer.ts";
+import { makeStandInIssuer, type StandInIssuer, type StandInOptions } from "../../runtime/testkit/stand-in-issuer.ts";
 
 export interface JobUnderTest {
   /** Body of an async function with the job's context as `c`; runs as it stands. */
@@ -35,11 +35,13 @@ export interface JobUnderTest {
   /** Guest path to host path. */
   mounts?: Record<string, string>;
   quota?: Partial<FileQuota>;
-  /** Also false: what a job without a grant has. */
-  credential?: boolean;
+  /** Also false: what a job without a grant has. An object: the stand-in's grant with these changes. */
+  credential?: boolean | Partial<CredentialGrant>;
 }
 
 export interface RunsOptions {
+  /** How the stand-in mints. */
+  issuer?: StandInOptions;
   /** Stands in the executor's place: a script of its own behind the same walls. */
   executorScript?: string;
   /** Addresses of names; whatever is asked has none otherwise. */
@@ -101,7 +103,7 @@ export async function openRuns(jobs: Record<string, JobUnderTest>, options: Runs
   };
   const events: RunEvent[] = [];
   const listeners = new Set<(event: RunEvent) => void>();
-  const issuer = makeStandInIssuer();
+  const issuer = makeStandInIssuer(options.issuer);
   const base = parseConfig({ jobs: {} }, { directory, path: join(directory, "sandbox.config.ts") });
   const specs = Object.entries(all).map(([name, job]) => specOf(name, job, directory));
   const bundler = makeBundler({ directory, stateDirectory: base.stateDirectory });
@@ -218,11 +220,15 @@ export function specOf(name: string, job: JobUnderTest, directory: string): JobS
     grants: {
       network: { allow: (job.network ?? []).map(ruleOf), privateAddresses: ["127.0.0.0/8"] },
       files: { mounts: job.mounts ?? {}, quota: { ...defaultFileQuota, ...job.quota } },
-      credential: job.credential === true ? standInGrant : null,
+      credential: grantOf(job.credential ?? false),
       identity: null,
     },
     limits: { ...defaultLimits, ...job.limits },
   };
+}
+
+function grantOf(asked: boolean | Partial<CredentialGrant>): CredentialGrant | null {
+  return asked === false ? null : { ...standInGrant, ...(asked === true ? {} : asked) };
 }
 
 const standInGrant: CredentialGrant = {

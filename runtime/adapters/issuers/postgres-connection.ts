@@ -1,16 +1,19 @@
 // Connections to one PostgreSQL server. Answers for where it is (the admin URL, read strictly), for bounded connecting,
 // for a small pool of administrator's sessions that survives a restart of the server, and for telling "it said no" from
 // "it can't be reached". What is said on a connection is postgres-role.ts's and postgres-session.ts's.
-import { isIPv4 } from "node:net";
 import { Client, type ClientConfig, Pool } from "pg";
 import { escapeLine, MayflyError, messageOf } from "../../model/error.ts";
+import { isLoopbackHost, type Transport } from "../../model/issuer.ts";
 import { IssuerFailure } from "../../ports/credential-issuer.ts";
+import { readTlsOptions, type TlsOptions } from "./issuer-tls.ts";
 
 export interface ServerAddress {
   host: string;
   port: number;
   database: string;
   admin: { user: string; password: string };
+  /** As libpq's sslmode=verify-full; null: plaintext. */
+  tls: TlsOptions | null;
 }
 
 // The broker gives an issuer ten seconds for an answer; the bounds here come first, and say what was waited for.
@@ -22,21 +25,24 @@ const answerMs = 5_000;
 const adminSessionsMax = 3; // of a server's usual 100; revocations wait for each other briefly rather than fail
 
 /**
- * Reads `postgres://user:password@host:port/database`.
+ * Reads `postgres://user:password@host:port/database`. Plaintext on a loopback address, and elsewhere on the author's
+ * word alone; a transport with files is TLS anywhere.
  * @throws MayflyError `config_invalid`; the message doesn't show the URL, which has a password in it.
  */
-export function parseAdminUrl(adminUrl: string): ServerAddress {
+export function parseAdminUrl(adminUrl: string, transport: Transport, clientKey: string | null): ServerAddress {
   const url = URL.parse(adminUrl);
   const database = decode(url?.pathname.slice(1));
   const user = decode(url?.username);
   if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) throw badUrl("something else");
   if (url.hostname === "" || !user || !database || database.includes("/")) throw badUrl("a part that is missing");
   if (url.search !== "" || url.hash !== "") throw badUrl("parameters after the database");
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const hasFiles = transport.ca !== null || transport.client !== null;
+  const isPlain = !hasFiles && (isLoopbackHost(host) || transport.plaintext);
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ""),
-    port: url.port === "" ? 5_432 : Number(url.port),
-    database,
+    ...{ host, port: url.port === "" ? 5_432 : Number(url.port), database },
     admin: { user, password: decode(url.password) ?? "" },
+    tls: isPlain ? null : readTlsOptions(transport, clientKey, host),
   };
 }
 
@@ -54,7 +60,7 @@ function badUrl(found: string): MayflyError {
     message: "the administrator's URL of the PostgreSQL issuer can't be used",
     found,
     needed: "postgres://user:password@host:port/database, without parameters",
-    next: "Correct the URL where the config takes it from. TLS is on for every host but loopback.",
+    next: "Correct the URL where the config takes it from. TLS and its files are the issuer's `tls` in the config.",
   });
 }
 
@@ -73,14 +79,9 @@ export function clientConfig(
     options: login.options,
     client_encoding: "UTF8",
     sslnegotiation: "postgres",
-    // Verified against the system's authorities (and NODE_EXTRA_CA_CERTS). On loopback nobody can listen in.
-    ssl: isLoopback(address.host) ? false : { rejectUnauthorized: true },
+    ssl: address.tls ?? false,
     connectionTimeoutMillis: connectMs,
   };
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
 /** A connected client that never throws out of an event. Rejects when `signal` aborts or `connectMs` have passed. */
@@ -102,8 +103,12 @@ export async function connectClient(config: ClientConfig, signal: AbortSignal): 
 }
 
 export interface AdminPool {
+  /** The issuer's own. */
+  readonly database: string;
   /** Runs `work` on an administrator's session; once more, on a new one, when the session turns out to be dead. */
   run<T>(work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** The same in another database of the server, on a session that is made for it. */
+  runIn<T>(database: string, work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -142,8 +147,12 @@ export function makeAdminPool(address: ServerAddress, applicationName: string): 
     }
   }
 
-  async function runFresh<T>(work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T> {
-    const client = await connectClient(config, signal);
+  async function runFresh<T>(
+    work: (client: Client) => Promise<T>,
+    signal: AbortSignal,
+    { database } = address,
+  ): Promise<T> {
+    const client = await connectClient({ ...config, database }, signal);
     try {
       return await withAbort(client, work, signal);
     } finally {
@@ -152,11 +161,13 @@ export function makeAdminPool(address: ServerAddress, applicationName: string): 
   }
 
   return {
+    database: address.database,
     async run(work, signal) {
       signal.throwIfAborted();
       const first = await runPooled(work, signal);
       return "lost" in first ? await runFresh(work, signal) : first.value;
     },
+    runIn: (database, work, signal) => runFresh(work, signal, { ...address, database }),
     close: () => pool.end(),
   };
 }

@@ -6,6 +6,7 @@
 // Needs PostgreSQL 14 or later with password authentication (under `trust` anybody is anybody), and an administrator
 // that may make roles and pass on the privileges of the scope.
 import { isRunId, type RunId, runIdDigits, runIdFromDigits } from "../../model/ids.ts";
+import type { Transport } from "../../model/issuer.ts";
 import type { Clock } from "../../ports/clock.ts";
 import {
   type CredentialIssuer,
@@ -27,7 +28,8 @@ import {
   serverSays,
   sqlStateOf,
 } from "./postgres-connection.ts";
-import { createRole, endRole, lookForRole, rolesWithPrefix, terminateSession } from "./postgres-role.ts";
+import { createRole } from "./postgres-role.ts";
+import { endRole, lookForRole, rolesWithPrefix, terminateSession } from "./postgres-role-end.ts";
 import { parseScope } from "./postgres-scope.ts";
 import { scramVerifier } from "./postgres-scram.ts";
 import { makeLeaseSessions } from "./postgres-session.ts";
@@ -35,8 +37,11 @@ import { makeLeaseSessions } from "./postgres-session.ts";
 export interface PostgresIssuerParts {
   /** In the config. */
   name: string;
-  /** `postgres://user:password@host:port/database`. TLS, verified, unless the host is loopback. */
+  /** `postgres://user:password@host:port/database`. */
   adminUrl: string;
+  transport: Transport;
+  /** The client certificate's private key, PEM; null without one. */
+  clientKey: string | null;
   /** 8 hex digits. */
   installation: string;
   clock: Clock;
@@ -47,10 +52,10 @@ const scramIterations = 4_096; // PostgreSQL's own; stretching adds nothing to 1
 const issueTriesMax = 3;
 const terminateMs = 5_000;
 
-/** Opens nothing until it is asked. @throws MayflyError `config_invalid` for the URL. */
+/** Opens nothing until it is asked. @throws MayflyError `config_invalid` for the URL and the files of the transport. */
 export function makePostgresIssuer(parts: PostgresIssuerParts): CredentialIssuer {
   if (!/^[0-9a-f]{8}$/.test(parts.installation)) throw new RangeError("an installation has 8 hex digits");
-  const address = parseAdminUrl(parts.adminUrl);
+  const address = parseAdminUrl(parts.adminUrl, parts.transport, parts.clientKey);
   const pool = makeAdminPool(address, `mayfly issuer ${parts.name}`);
   const prefix = `mayfly_${parts.installation}_`;
   const roleOf = (run: RunId): string => `${prefix}${runIdDigits(run)}`;
@@ -155,10 +160,11 @@ async function proveByCatalogue(
   signal: AbortSignal,
 ): Promise<Proof> {
   try {
-    const { oid, sessions } = await lookForRole(pool, role, knownOid, signal);
-    if (oid !== null) return { verdict: "alive", how: `catalogue: the role exists, with ${sessions} sessions` };
-    if (sessions > 0) return { verdict: "alive", how: `catalogue: no such role, but ${sessions} sessions of it` };
-    return { verdict: "dead", how: "catalogue: no such role, no session" };
+    const { oid, sessions, prepared } = await lookForRole(pool, role, knownOid, signal);
+    const left = `${sessions} sessions and ${prepared} prepared transactions of it`;
+    if (oid !== null) return { verdict: "alive", how: `catalogue: the role exists, with ${left}` };
+    if (sessions + prepared > 0) return { verdict: "alive", how: `catalogue: no such role, but ${left}` };
+    return { verdict: "dead", how: "catalogue: no such role, no session, no prepared transaction" };
   } catch (error) {
     return { verdict: "unknowable", how: `the server can't be asked: ${serverSays(error)}` };
   }

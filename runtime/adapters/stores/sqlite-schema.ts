@@ -1,9 +1,6 @@
 // The ledger's tables. Records are JSON; columns are what is searched by.
 
-/** Raised with every change of the tables; kept in SQLite's user_version. */
-export const schemaVersion = 1;
-
-export const schema = `
+const first = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
 CREATE TABLE IF NOT EXISTS runs (
@@ -48,3 +45,11 @@ CREATE TABLE IF NOT EXISTS audit_head (one INTEGER PRIMARY KEY CHECK (one = 1), 
 CREATE TRIGGER IF NOT EXISTS audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 `;
+
+/**
+ * One step a version, each in the transaction that raises SQLite's user_version: a step that was interrupted has not
+ * happened. Steps only add, so that a process of the version before goes on beside them. Never change one; add one.
+ */
+export const steps: readonly string[] = [first, "ALTER TABLE owners ADD COLUMN fence INTEGER NOT NULL DEFAULT 0"];
+
+export const schemaVersion = steps.length;

@@ -1,22 +1,26 @@
 // The ledger on node:sqlite: one file in the state directory, WAL, every commit durable (synchronous=FULL), save what is
 // only noted (synchronous=NORMAL): that is in the file, and synced with the next commit. Writes that arrive within one
-// turn of the event loop share one transaction, and so one fsync. Several processes may share the
-// file: each transaction is immediate, and the audit chain's last entry is read inside it.
+// turn of the event loop share one transaction, and so one fsync (sqlite-writer.ts). Several processes may share the file:
+// each transaction is immediate, and the audit chain's last entry and the writer's fence (sqlite-fence.ts) are read inside it.
 //
 // The audit tables refuse UPDATE and DELETE by trigger; what such a trigger can't hold, the keyed chain shows.
 import { chmodSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { AuditEntry, AuditEvent, AuditHead } from "../../model/audit-event.ts";
 import { MayflyError } from "../../model/error.ts";
-import { hex, type RunId } from "../../model/ids.ts";
-import type { Lease } from "../../model/lease.ts";
+import { hex } from "../../model/ids.ts";
+import type { Lease, LeaseState } from "../../model/lease.ts";
 import { finalRunStates, type RunRecord } from "../../model/run.ts";
 import { isoTime } from "../../model/units.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
-import type { Accepted, Change, Owner, RunRow, Store } from "../../ports/store.ts";
-import type { TokenRegistry, TokenRow } from "../../ports/token-registry.ts";
-import { schema, schemaVersion } from "./sqlite-schema.ts";
+import { type Accepted, type Change, type Owner, onlyTakesAway, type RunRow, type Store } from "../../ports/store.ts";
+import type { TokenRegistry } from "../../ports/token-registry.ts";
+import { storeError } from "./sqlite-error.ts";
+import { makeFence } from "./sqlite-fence.ts";
+import { schemaVersion, steps } from "./sqlite-schema.ts";
+import { makeTokenRegistry } from "./sqlite-tokens.ts";
+import { makeWriter } from "./sqlite-writer.ts";
 
 /** How long a transaction waits for another process's, ms. */
 const busyMs = 5_000;
@@ -43,7 +47,7 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
     return makeStore(db, options);
   } catch (cause) {
     db.close();
-    throw cause instanceof MayflyError ? cause : storeError(cause, options.path);
+    throw storeError(cause, options.path);
   }
 }
 
@@ -57,52 +61,29 @@ function open(path: string): DatabaseSync {
   }
 }
 
-function storeError(cause: unknown, path: string): MayflyError {
-  const text = (cause as Error).message;
-  const corrupt = cause instanceof SyntaxError || /malformed|not a database|corrupt/.test(text); // a record that is no JSON
-  return new MayflyError({
-    code: corrupt ? "store_corrupt" : "store_unavailable",
-    message: corrupt ? "the ledger can't be read" : "the ledger can't be opened or written",
-    found: `${path}: ${text}`,
-    needed: "a ledger of this version on a writable disk with free space",
-    next: corrupt
-      ? "keep the file for investigation, restore it from a backup; never start from an empty one while leases may live"
-      : "check free space, mode and owner of the state directory",
-    cause,
-  });
-}
-
 function prepare(db: DatabaseSync, random: Random): void {
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
-  const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
-  if (version > schemaVersion) {
+  const userVersion = db.prepare("PRAGMA user_version");
+  const version = () => (userVersion.get() as { user_version: number }).user_version;
+  if (version() > schemaVersion) {
     throw new MayflyError({
       code: "store_corrupt",
       message: "the ledger was written by a newer version",
-      found: `schema ${version}`,
+      found: `schema ${version()}`,
       needed: `schema ${schemaVersion} or older`,
       next: "use the newer Mayfly again, so that its leases are ended",
     });
   }
-  if (version === schemaVersion) return;
+  if (version() === schemaVersion) return;
   db.exec("BEGIN IMMEDIATE");
-  db.exec(schema); // IF NOT EXISTS throughout: another process may have been first
+  for (const step of steps.slice(version())) db.exec(step); // asked anew: another process may have been first
   db.prepare("INSERT OR IGNORE INTO meta (key, value) VALUES ('installation', ?)").run(hex(random.bytes(4)));
   db.exec(`PRAGMA user_version = ${schemaVersion}; COMMIT`);
-}
-
-interface Pending {
-  apply: () => unknown;
-  durability: Durability;
-  resolve: (value: never) => void;
-  reject: (error: unknown) => void;
 }
 
 function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions): SqliteStore {
   const sql = (text: string): StatementSync => db.prepare(text);
   const statements = {
-    begin: sql("BEGIN IMMEDIATE"),
-    commit: sql("COMMIT"),
     putRun: sql(
       `INSERT INTO runs (id, job, state, accepted_at, unique_key, owner, input, pid, start_ticks, torn_down, record)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -125,12 +106,14 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
     ),
     head: sql("SELECT seq, mac, seal FROM audit_head"),
     audit: sql("SELECT seq, at, event, mac FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?"),
-    owners: sql("SELECT owner FROM owners"),
-    putOwner: sql("INSERT INTO owners (id, owner) VALUES (?, ?)"),
+    owners: sql("SELECT owner, fence FROM owners"),
+    putOwner: sql("INSERT INTO owners (id, owner, fence) VALUES (?, ?, ?)"),
+    fenceOff: sql("UPDATE owners SET fence = 0 WHERE id = ?"),
     dropOwner: sql("DELETE FROM owners WHERE id = ?"),
     meta: sql("SELECT value FROM meta WHERE key = ?"),
   };
-  const writer = makeWriter(db, statements.begin, statements.commit, path);
+  const fence = makeFence(db, path);
+  const writer = makeWriter(db, path, fence);
   const read = <T>(query: () => T): T => {
     try {
       return query();
@@ -166,11 +149,14 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
   };
   const applyChange = (change: Change) => {
     if ("audit" in change) appendAudit(change.audit);
-    else if (change.put === "lease") putLease(change.lease);
+    else if (change.put === "lease") putLease(change.lease, change.from);
     else putRunGuarded(change.row);
   };
-  const putLease = (lease: Lease) =>
+  const putLease = (lease: Lease, from: readonly LeaseState[] | undefined) => {
+    const before = from === undefined ? undefined : toLease(statements.lease.get(lease.runId));
+    if (before !== undefined && from?.includes(before.state) === false) throw leaseMoved(lease, before);
     statements.putLease.run(lease.runId, lease.state, lease.intendedAt, JSON.stringify(lease));
+  };
   // A final state is final: what comes late may add to the record, and not change how the run ended.
   const putRunGuarded = (row: RunRow) => {
     const before = toRunRow(statements.run.get(row.record.id));
@@ -181,8 +167,8 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
 
   return {
     installation: (statements.meta.get("installation") as { value: string }).value,
-    commit: (changes) => writer.write(() => changes.forEach(applyChange)),
-    note: (event) => writer.write(() => appendAudit(event), "noted"),
+    commit: (changes) => writer.write(() => changes.forEach(applyChange), { evenFenced: onlyTakesAway(changes) }),
+    note: (event) => writer.write(() => appendAudit(event), { durability: "noted" }),
     accept: (row, uniqueKey, changes) =>
       writer.write((): Accepted => {
         const before = uniqueKey === null ? undefined : toRunRow(statements.runByKey.get(row.record.job, uniqueKey));
@@ -203,10 +189,20 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
       writer.write(() => {
         const others = readOwners(statements.owners);
         if (owner.role === "start" && others.some((other) => other.role === "start" && isAlive(other))) return false;
-        statements.putOwner.run(owner.id, JSON.stringify(owner));
+        statements.putOwner.run(owner.id, JSON.stringify(owner), fence.take(owner.id));
         return true;
       }),
-    unregister: (ownerId) => writer.write(() => void statements.dropOwner.run(ownerId)),
+    unregister: (ownerId) =>
+      writer.write(
+        () => {
+          fence.leave(ownerId);
+          statements.dropOwner.run(ownerId);
+        },
+        { evenFenced: true },
+      ),
+    fenceOff: (ownerId) => writer.write(() => void statements.fenceOff.run(ownerId)),
+    fence: () => read(fence.check),
+    whenFenced: fence.whenFenced,
     owners: () => read(() => readOwners(statements.owners)),
     auditEntries: (fromSeq, countMax) => read(() => statements.audit.all(fromSeq, countMax).map(toAuditEntry)),
     auditHead: () => read(() => statements.head.get() as AuditHead | undefined),
@@ -216,118 +212,6 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
     },
     tokens: makeTokenRegistry(db, writer, clock),
   };
-}
-
-type Durability = "synced" | "noted";
-
-interface Writer {
-  write<T>(apply: () => T, durability?: Durability): Promise<T>;
-  idle(): Promise<void>;
-}
-
-// Group commit. Each piece runs in a savepoint of its own, so that one that fails takes only its own changes back.
-function makeWriter(db: DatabaseSync, begin: StatementSync, commit: StatementSync, path: string): Writer {
-  let queue: Pending[] = [];
-  let scheduled: Promise<void> = Promise.resolve();
-  let durability: Durability = "synced"; // as `prepare` has left it
-
-  function flush(): void {
-    const batch = queue;
-    queue = [];
-    const outcomes: (() => void)[] = [];
-    try {
-      sync(batch.every(({ durability }) => durability === "noted") ? "noted" : "synced");
-      begin.run();
-      for (const pending of batch) outcomes.push(applyOne(pending));
-      commit.run();
-    } catch (cause) {
-      if (db.isOpen && db.isTransaction) db.exec("ROLLBACK"); // written to after its end: a late caller's to hear
-      const error = storeError(cause, path);
-      for (const pending of batch) pending.reject(error);
-      return;
-    }
-    for (const settle of outcomes) settle();
-  }
-
-  // SQLite takes the word between transactions only.
-  function sync(wanted: Durability): void {
-    if (wanted === durability) return;
-    db.exec(`PRAGMA synchronous = ${wanted === "noted" ? "NORMAL" : "FULL"}`);
-    durability = wanted;
-  }
-
-  function applyOne({ apply, resolve, reject }: Pending): () => void {
-    db.exec("SAVEPOINT piece");
-    try {
-      const value = apply();
-      db.exec("RELEASE piece");
-      return () => resolve(value as never);
-    } catch (cause) {
-      if (!db.isOpen || !db.isTransaction) throw cause; // a full disk rolls the whole transaction back
-      db.exec("ROLLBACK TO piece; RELEASE piece");
-      const error = storeError(cause, path);
-      return () => reject(error);
-    }
-  }
-
-  return {
-    write<T>(apply: () => T, durability: Durability = "synced"): Promise<T> {
-      const { promise, resolve, reject } = Promise.withResolvers<T>();
-      queue.push({ apply, durability, resolve: resolve as (value: never) => void, reject });
-      // All that this turn of the event loop has to say goes into one transaction: a tick that is asked for in a
-      // microtask comes after the last of them. So a revocation is on disk with its record, and not one sync later.
-      if (queue.length === 1) scheduled = Promise.resolve().then(() => afterMicrotasks(flush));
-      return promise;
-    },
-    idle: () => scheduled,
-  };
-}
-
-function afterMicrotasks(call: () => void): Promise<void> {
-  return new Promise((resolve) =>
-    process.nextTick(() => {
-      call();
-      resolve();
-    }),
-  );
-}
-
-function makeTokenRegistry(db: DatabaseSync, writer: Writer, clock: Clock): TokenRegistry {
-  const end = db.prepare("UPDATE tokens SET revoked = 1 WHERE issuer = ? AND run_id = ?");
-  const put = db.prepare("INSERT INTO tokens (jti, issuer, run_id, expires_at, revoked) VALUES (?, ?, ?, ?, 0)");
-  const prune = db.prepare("DELETE FROM tokens WHERE expires_at < ?"); // what is not there is not active
-  const find = db.prepare("SELECT * FROM tokens WHERE issuer = ? AND jti = ?");
-  const active = db.prepare("SELECT * FROM tokens WHERE issuer = ? AND revoked = 0 AND expires_at > ?");
-  const keepExpiredMs = 3_600_000;
-  const add = (row: Omit<TokenRow, "revoked">) => {
-    prune.run(clock.nowMs() - keepExpiredMs);
-    put.run(row.jti, row.issuer, row.runId, row.expiresAt);
-  };
-  return {
-    put: (row) =>
-      writer.write(() => {
-        end.run(row.issuer, row.runId);
-        add(row);
-      }),
-    add: (row) => writer.write(() => add(row)),
-    revoke: (issuer, runId) => writer.write(() => void end.run(issuer, runId)),
-    find: (issuer, jti) => toTokenRow(find.get(issuer, jti)),
-    active: (issuer, now) => active.all(issuer, now).map((row) => toTokenRow(row) as TokenRow),
-  };
-}
-
-interface TokenColumns {
-  jti: string;
-  issuer: string;
-  run_id: string;
-  expires_at: number;
-  revoked: number;
-}
-
-function toTokenRow(row: unknown): TokenRow | undefined {
-  if (row === undefined) return undefined;
-  const { jti, issuer, run_id, expires_at, revoked } = row as TokenColumns;
-  return { jti, issuer, runId: run_id as RunId, expiresAt: expires_at, revoked: revoked === 1 };
 }
 
 interface RunColumns {
@@ -375,5 +259,16 @@ function toAuditEvent(text: string): AuditEvent {
 }
 
 function readOwners(statement: StatementSync): Owner[] {
-  return statement.all().map((row) => JSON.parse((row as { owner: string }).owner) as Owner);
+  return (statement.all() as { owner: string; fence: number }[]).map(({ owner, fence }) => ({
+    ...(JSON.parse(owner) as Owner),
+    fence,
+  }));
+}
+
+function leaseMoved({ id, state }: Lease, before: Lease): MayflyError {
+  return new MayflyError({
+    code: "lease_moved",
+    message: `lease ${id} can't become ${state}: another process has brought it further`,
+    found: before.state,
+  });
 }

@@ -1,10 +1,15 @@
-// Serves submissions on a unix socket that only this user can open. Parses and bounds; what a submission means is the
+// Serves submissions and revocations on a unix socket that only this user can open. Parses and bounds; what a submission means is the
 // scheduler's, reached through `handlers`.
 import { chmodSync, unlinkSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { z } from "zod";
 import { MayflyError } from "../../model/error.ts";
+import type { Lease } from "../../model/lease.ts";
 import type { RunEvent } from "../../model/run-event.ts";
 import {
+  type RevocationRequest,
+  type RevokeLine,
+  revocation,
   type StatusAnswer,
   type SubmissionAnswer,
   submission,
@@ -17,6 +22,8 @@ export interface ControlHandlers {
   /** Calls for each event of the run from now on, and ends with `ended`. Returns the way to stop; undefined for an unknown run. */
   follow(id: string, onEvent: (event: RunEvent) => void): (() => void) | undefined;
   kill(id: string): boolean;
+  /** Calls for each lease when it is proven dead or its tries are over; resolves when all are. */
+  revoke(request: RevocationRequest, onEnd: (lease: Lease) => void): Promise<void>;
   status(): StatusAnswer;
 }
 
@@ -81,38 +88,56 @@ async function route(request: IncomingMessage, response: ServerResponse, handler
   else if (method === "GET" && id !== undefined && what === "events") stream(response, id, handlers);
   else if (method === "POST" && id !== undefined && what === "kill")
     answer(response, 200, { killed: handlers.kill(id) });
+  else if (method === "POST" && url === "/v1/revoke") await streamRevocation(request, response, handlers);
   else if (method === "GET" && url === "/v1/status") answer(response, 200, handlers.status());
   else throw new MayflyError({ code: "usage", message: `no such route: ${method} ${url.slice(0, 100)}` });
 }
 
 async function readSubmission(request: IncomingMessage): Promise<{ job: string; input: string; key?: string }> {
+  const { job, input, key } = await readBody(request, submission, '{"job": "…", "input": …, "key": "…"}');
+  return { job, input: JSON.stringify(input ?? null), ...(key === undefined ? {} : { key }) };
+}
+
+async function readBody<T>(request: IncomingMessage, shape: z.ZodType<T>, needed: string): Promise<T> {
+  const invalid = (found: string) => {
+    const message = "the request can't be read";
+    return new MayflyError({ code: "input_invalid", message, found, needed });
+  };
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > submissionBytesMax) throw invalidInput(`more than ${submissionBytesMax} bytes`);
+    if (bytes > submissionBytesMax) throw invalid(`more than ${submissionBytesMax} bytes`);
     chunks.push(chunk);
   }
   let value: unknown;
   try {
     value = JSON.parse(Buffer.concat(chunks).toString("utf8"));
   } catch {
-    throw invalidInput("no JSON");
+    throw invalid("no JSON");
   }
-  const parsed = submission.safeParse(value);
-  if (!parsed.success)
-    throw invalidInput(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
-  const { job, input, key } = parsed.data;
-  return { job, input: JSON.stringify(input ?? null), ...(key === undefined ? {} : { key }) };
+  const parsed = shape.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw invalid(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
 }
 
-function invalidInput(found: string): MayflyError {
-  return new MayflyError({
-    code: "input_invalid",
-    message: "the submission can't be read",
-    found,
-    needed: '{"job": "…", "input": …, "key": "…"}',
-  });
+// What was asked for goes on when whoever asked is gone.
+async function streamRevocation(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handlers: ControlHandlers,
+): Promise<void> {
+  const asked = await readBody(request, revocation, '{"target": {"lease": "…"}, "reason": "…"}');
+  const write = (line: RevokeLine) => response.write(`${JSON.stringify(line)}\n`);
+  response.setHeader("content-type", "application/x-ndjson");
+  response.flushHeaders();
+  try {
+    await handlers.revoke(asked, (lease) => write({ lease }));
+    write({ done: true });
+  } catch (error) {
+    write(toErrorAnswer(knownError(error)));
+  }
+  response.end();
 }
 
 function stream(response: ServerResponse, id: string, handlers: ControlHandlers): void {
@@ -149,9 +174,11 @@ function answerError(response: ServerResponse, error: unknown): void {
     response.destroy();
     return;
   }
-  const known =
-    error instanceof MayflyError
-      ? error
-      : new MayflyError({ code: "internal", message: "the runtime failed at this request" });
+  const known = knownError(error);
   answer(response, statusOf[known.code] ?? 400, toErrorAnswer(known));
+}
+
+function knownError(error: unknown): MayflyError {
+  if (error instanceof MayflyError) return error;
+  return new MayflyError({ code: "internal", message: "the runtime failed at this request" });
 }

@@ -62,6 +62,8 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
   let made = 0;
   let closed = false;
   let failuresInARow = 0;
+  /** An executor was ready behind bubblewrap: it works on this machine. */
+  let hasStood = false;
   /** Of the first ready executor, with room; until then the plan's own figure, which is too wide to bound much. */
   let dataBaselineBytes: number | undefined;
   let refilling: { timer: NodeJS.Timeout; sinceMs: number } | undefined;
@@ -104,12 +106,14 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
   }
 
   // Once more behind the same walls: a busy machine may have been too slow. bubblewrap is installed and may yet be
-  // forbidden here (no user namespaces): then without it, aloud.
+  // forbidden here (no user namespaces): then without it, aloud. Walls that have stood once don't come down any more: what
+  // fails then is the making of an executor.
   async function spawnAgain(wanted: ExecutorClass): Promise<ExecutorProcess> {
     dataBaselineBytes = undefined; // should it have been too little
     try {
       return await spawnWith(sandbox, wanted);
     } catch (error) {
+      if (hasStood) throw error;
       const bwrapBroken = (error as MayflyError).found ?? "unknown reason";
       const without = planSandbox({ ...options, bwrapBroken });
       const executor = await spawnWith(without, wanted);
@@ -140,6 +144,7 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
       passed,
     });
     failuresInARow = 0;
+    hasStood ||= plan.nested;
     const dataBytes = dataBaselineBytes === undefined ? readDataBytes(executor.pid) : undefined;
     if (dataBytes !== undefined) dataBaselineBytes = dataBytes + dataRoomBytes;
     return executor;

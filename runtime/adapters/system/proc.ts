@@ -5,7 +5,7 @@ const ticksPerSecond = 100; // USER_HZ: the same on every architecture that Node
 const pageBytes = measurePageBytes();
 
 export interface ProcessStat {
-  /** One letter, `Z` for a zombie. */
+  /** One letter: `Z` for a zombie, `X` for what is being reaped. */
   state: string;
   cpuMs: number;
   /** Clock ticks since boot: with the pid it names a process for ever. */
@@ -42,10 +42,10 @@ export function readDataBytes(pid: number): number | undefined {
   }
 }
 
-/** True while pid still names the process that started at `startTicks`; a zombie has ended. */
+/** True while pid still names the process that started at `startTicks`; a zombie has ended, and so has what is reaped just now. */
 export function isRunning(pid: number, startTicks: number): boolean {
   const stat = readStat(pid);
-  return stat !== undefined && stat.startTicks === startTicks && stat.state !== "Z";
+  return stat !== undefined && stat.startTicks === startTicks && !["Z", "X"].includes(stat.state);
 }
 
 /** The first child of a process, undefined when it has none yet. */

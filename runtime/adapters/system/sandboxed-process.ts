@@ -114,6 +114,8 @@ class SandboxedProcess implements ExecutorProcess {
   #killed = false;
   /** The namespace's first process, when there is one: its death is the death of all in it. */
   #namespacePid: number | undefined;
+  /** bubblewrap has said it, or will not. Its word and the executor's come by two pipes, in any order. */
+  readonly #namespaceKnown = Promise.withResolvers<void>();
   #pid = 0;
   #startTicks = 0;
   #launchCpuMs = 0;
@@ -155,6 +157,8 @@ class SandboxedProcess implements ExecutorProcess {
     info?.once("data", (chunk: Buffer) => {
       this.#namespacePid = Number(/"child-pid": (\d+)/.exec(chunk.toString("latin1"))?.[1]) || undefined;
     });
+    for (const over of ["data", "close"]) info?.once(over, () => this.#namespaceKnown.resolve());
+    if (!this.#options.sandbox.nested) this.#namespaceKnown.resolve();
     const filter = (this.#child.stdio as readonly unknown[])[seccompFd] as Writable | undefined;
     filter?.on("error", () => {}); // bwrap is gone: that shows as its exit
     filter?.end(this.#options.sandbox.seccomp);
@@ -220,6 +224,7 @@ class SandboxedProcess implements ExecutorProcess {
     this.#onReady = (error) => (error === undefined ? resolve() : reject(error));
     try {
       await promise;
+      await this.#namespaceKnown.promise;
     } finally {
       clearTimeout(timer);
       this.#onReady = undefined;

@@ -19,15 +19,16 @@ export function sealedVariable(name: string): string {
 
 /**
  * @param env the process's variables, and sealed ones as `sealedVariable` names them.
- * @param of what it is the root credential of: "issuer warehouse".
+ * @param needed what it looks like, for whoever has to find it.
  * @throws MayflyError `secret_missing` that names the source; never a value.
  */
 export function readSecret(
   from: SecretSource,
   env: Readonly<Record<string, string | undefined>>,
   issuer: string,
+  needed = "postgres://user:password@host:port/database",
 ): string {
-  return readSecretOf(`issuer ${issuer}`, from, env);
+  return readSecretOf(`issuer ${issuer}`, from, env, needed);
 }
 
 /** As `readSecret`, for what is no issuer. */
@@ -35,14 +36,15 @@ export function readSecretOf(
   owner: string,
   from: SecretSource,
   env: Readonly<Record<string, string | undefined>>,
+  needed: string,
 ): string {
   const found = (valueAt(from, env) ?? "").trim();
   if (found !== "") return found;
   throw new MayflyError({
     code: "secret_missing",
     message: `${owner} has no root credential: ${placeOf(from)} is empty or missing`,
-    needed: "the root credential, as docs/issuers.md says for its kind (a connection URL for PostgreSQL)",
-    next: adviceFor(from),
+    needed,
+    next: adviceFor(from, needed),
   });
 }
 
@@ -57,8 +59,9 @@ export function placeOf(from: SecretSource): string {
   return "sealed" in from ? `sealed credential ${from.sealed}` : `file ${quote(from.file, 300)}`;
 }
 
-export function adviceFor(from: SecretSource): string {
-  if ("env" in from) return `set ${from.env}; for a try, \`npm run postgres\` starts a server and prints it`;
+export function adviceFor(from: SecretSource, needed = ""): string {
+  const hint = needed.startsWith("postgres:") ? "; for a try, `npm run postgres` starts a server and prints it" : "";
+  if ("env" in from) return `set ${from.env}${hint}`;
   return "sealed" in from
     ? `mayfly keys import ${from.sealed}, with the credential as its input`
     : "write it there, mode 0600";

@@ -1,10 +1,12 @@
 // HTTP for one run, by undici: one hop a call, to the address that was checked. It follows no redirect, retries nothing,
-// caches nothing, knows no proxy, and shares no connection between hosts or runs. It bounds time, header fields and
-// inflated bodies, and says what went wrong in ExchangeFailure's few words. What may be asked, and of whom, was decided
-// before: it takes a CheckedTarget and nothing weaker.
+// caches nothing, knows no proxy, and shares no connection between hosts or runs, nor between requests that show a client
+// certificate and others. It bounds time, header fields and inflated bodies, and says what went wrong in
+// ExchangeFailure's few words. What may be asked, and of whom, was decided before: it takes a CheckedTarget and nothing
+// weaker.
 import type { Readable } from "node:stream";
+import type { SecureContext } from "node:tls";
 import { type Dispatcher, errors, Pool } from "undici";
-import type { CheckedTarget } from "../../model/checked.ts";
+import type { CheckedTarget, ClientKey } from "../../model/checked.ts";
 import {
   type Exchange,
   ExchangeFailure,
@@ -26,16 +28,47 @@ export interface UndiciOptions {
 
 /** Clients that share nothing but the list of trusted authorities. */
 export function makeUndiciClients({ extraCaForTests = [] }: UndiciOptions = {}): OpenHttpClient {
-  let trust: ReturnType<typeof makeTrust> | undefined;
-  // Read when first needed: 20 ms that an installation without https doesn't spend.
-  const trusted = () => {
-    trust ??= makeTrust(extraCaForTests);
-    return trust;
-  };
-  return () => makeClient(trusted);
+  // Read when first needed: milliseconds that an installation without https doesn't spend.
+  const trusted = once(() => makeTrust(extraCaForTests));
+  return () => makeClient(trusted, (key) => makeTrust(extraCaForTests, { key }));
 }
 
-function makeClient(trusted: () => ReturnType<typeof makeTrust>): HttpClient {
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/** The connections without a key, and those of each key: closed, for good, when the key ends. */
+function makeClient(trusted: () => SecureContext, trustShowing: (key: ClientKey) => SecureContext): HttpClient {
+  const plain = makeConnections(trusted);
+  const keyed = new Map<ClientKey, HttpClient>();
+  let closed = false;
+
+  function connectionsFor(key: ClientKey | null): HttpClient {
+    if (key === null) return plain;
+    const known = keyed.get(key);
+    if (known !== undefined) return known;
+    const own = makeConnections(once(() => trustShowing(key)));
+    keyed.set(key, own); // kept when closed: a key that has ended opens nothing anew
+    const end = () => void own.close();
+    if (closed || key.ended.aborted) end();
+    else key.ended.addEventListener("abort", end, { once: true });
+    return own;
+  }
+
+  return {
+    exchange: (target, ...rest) => connectionsFor(target.clientKey).exchange(target, ...rest),
+    async close() {
+      closed = true;
+      await Promise.all([plain, ...keyed.values()].map((each) => each.close()));
+    },
+  };
+}
+
+function makeConnections(trusted: () => SecureContext): HttpClient {
   const sockets = makeSocketSet();
   const pools = new Map<string, Pool>();
   const underWay = new Set<Started["stop"]>();
@@ -69,7 +102,13 @@ function makeClient(trusted: () => ReturnType<typeof makeTrust>): HttpClient {
     signal: AbortSignal,
   ): Promise<Exchange> {
     if (closed || signal.aborted) return Promise.reject(new ExchangeFailure("aborted", "given up before it began"));
-    const work = startExchange({ pool: poolFor(target, limits.headerBytesMax), target, body, limits, onOver });
+    let pool: Pool;
+    try {
+      pool = poolFor(target, limits.headerBytesMax);
+    } catch {
+      return Promise.reject(new ExchangeFailure("net_tls", "the client certificate can't be used")); // a cause may quote it
+    }
+    const work = startExchange({ pool, target, body, limits, onOver });
     const onAbort = () => work.stop(new ExchangeFailure("aborted", "given up"));
     const timer = setTimeout(() => work.stop(new ExchangeFailure("net_timeout", "out of time")), limits.totalMs);
     signal.addEventListener("abort", onAbort, { once: true });

@@ -1,9 +1,11 @@
 // Makes the connections of one run: to the one checked address, by TLS that no environment variable weakens. It decides
 // nothing; it only makes sure that what was dialled is what was minted, and knows every socket until it is gone.
+import { constants } from "node:crypto";
 import type { Socket } from "node:net";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
 import { buildConnector } from "undici";
 import { canonicalAddress } from "../../model/addresses.ts";
+import type { ClientKey } from "../../model/checked.ts";
 import { requireHttp1 } from "./undici-head.ts";
 
 /** No answer to connect for this long is no answer: the request's own time may be an hour. */
@@ -26,17 +28,30 @@ export interface SocketSet {
   destroy(): Promise<void>;
 }
 
+export interface TrustOptions {
+  /** PEM. Single certificates that their authority has taken back are refused; each authority of the chain needs a list. */
+  revocationLists?: readonly string[];
+  /** Shown to servers that ask for a certificate. */
+  key?: ClientKey;
+}
+
 /**
  * Trusts the authorities that Node carries, and `extraCaForTests`; nothing that NODE_EXTRA_CA_CERTS, the system's store
- * or OpenSSL's own variables name. Single certificates that their authority has taken back are refused where
- * `revocationLists` (PEM; each authority of the chain needs one) say so. In production there are none: an authority ends
- * with the Node release that drops it, and nothing asks for lists or OCSP answers, which would be egress of its own.
+ * or OpenSSL's own variables name. In production there are no revocation lists: an authority ends with the Node release
+ * that drops it, and nothing asks for lists or OCSP answers, which would be egress of its own.
  */
-export function makeTrust(extraCaForTests: readonly string[], revocationLists: readonly string[] = []): SecureContext {
+export function makeTrust(
+  extraCaForTests: readonly string[],
+  { revocationLists, key }: TrustOptions = {},
+): SecureContext {
   return createSecureContext({
     ca: [...rootCertificates, ...extraCaForTests],
     minVersion: "TLSv1.2",
-    ...(revocationLists.length === 0 ? {} : { crl: [...revocationLists] }),
+    ...(revocationLists === undefined ? {} : { crl: [...revocationLists] }),
+    // Shown in the handshake or not at all: a server can't have it asked for in the middle of a TLS 1.2 connection.
+    ...(key === undefined
+      ? {}
+      : { cert: key.certificates, key: key.privateKey, secureOptions: constants.SSL_OP_NO_RENEGOTIATION }),
   });
 }
 

@@ -34,7 +34,11 @@ export async function run(job: string, options: RunOptions): Promise<void> {
     await runtime.reaper.recover();
     const { id, done } = await runtime.scheduler.submit({ job, input, trigger: { kind: "run" } });
     if (interrupted()) runtime.scheduler.kill(id, "interrupted before it was launched");
-    const record = await done;
+    // Fenced off, the run is killed; its record is then another process's to write.
+    const record = await done.catch(async (error: unknown) => {
+      runtime.store.fence();
+      throw error;
+    });
     await printRecord(record, options);
     const code = exitCodeOfRun(record);
     process.exitCode = interrupted() && code !== exitCodes.unconfirmed ? exitCodes.interrupted : code;

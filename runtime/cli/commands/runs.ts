@@ -100,6 +100,7 @@ function describe(record: RunRecord, logs: { at: string; level: string; text: st
       `${record.lease.issuer}: ${record.lease.state}${record.lease.proof === null ? "" : ` (${record.lease.proof})`}`,
     ]);
   rows.push(...record.denials.flatMap(denialRows));
+  for (const { sink, form } of record.leaks ?? []) rows.push(["leak", `the credential was in its ${sink} (${form})`]);
   for (const output of record.outputs)
     rows.push(["output", `${output.path}, ${output.bytes} bytes, sha256 ${output.sha256}`]);
   if (record.outputs.length > 0) rows.push(["", `mayfly run-show ${record.id} --save <directory>`]);

@@ -1,8 +1,9 @@
 // `mayfly start`: the long-lived process. Order of its life: try the defences, and refuse when one doesn't hold → recover
 // what an earlier process left → serve schedules and the socket → drain on SIGTERM or SIGINT, kill on the second SIGINT.
+// A process that finds itself fenced off ends its runs at once, and itself.
 import { serveControl } from "../../adapters/system/control-server.ts";
 import { openRuntime, type Runtime } from "../../compose.ts";
-import { exitCodes, MayflyError } from "../../model/error.ts";
+import { escapeLine, exitCodes, MayflyError } from "../../model/error.ts";
 import { isRunId } from "../../model/ids.ts";
 import type { RunEvent } from "../../model/run-event.ts";
 import { formatDuration } from "../../model/units.ts";
@@ -41,7 +42,7 @@ export async function start(options: StartOptions): Promise<void> {
 }
 
 async function serve(runtime: Runtime, followers: Followers, osSandbox: "required" | "preferred"): Promise<void> {
-  const { config, scheduler, reaper, store, state } = runtime;
+  const { config, scheduler, broker, reaper, store, state } = runtime;
   const stopping = untilStopped(() => scheduler.killAll("killed by a second signal"));
   const tried = await tryBeforeServing({ runtime, osSandbox, env: process.env });
   say(tried);
@@ -64,13 +65,22 @@ async function serve(runtime: Runtime, followers: Followers, osSandbox: "require
     },
     follow: (id, onEvent) => followers.follow(id, onEvent, runtime),
     kill: (id) => isRunId(id) && scheduler.kill(id, "killed by its submitter"),
+    async revoke({ target, reason }, onEnd) {
+      await broker.revoke(target, `revoked: ${escapeLine(reason, 500)}`, onEnd);
+    },
     status: () => ({ ...scheduler.active(), pid: process.pid }),
   });
   await store.commit([{ audit: { type: "start", detail: `${runtime.owner.id}; ${tried}` } }]);
   scheduler.startSchedules();
   const reaping = setInterval(() => void reaper.tick().catch((error: Error) => warn(error.message)), reapEveryMs);
   say(`ready: ${Object.keys(config.jobs).length} jobs, socket ${state.socket}`);
-  const signal = await stopping;
+  const signal = await Promise.race([stopping, store.whenFenced]);
+  if (typeof signal !== "string") {
+    clearInterval(reaping);
+    await scheduler.drain(0);
+    await control.close();
+    throw signal;
+  }
   say(`${signal}: draining for at most ${formatDuration(config.scheduler.drainMs)}`);
   await scheduler.drain(config.scheduler.drainMs);
   clearInterval(reaping);

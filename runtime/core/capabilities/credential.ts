@@ -15,6 +15,7 @@ import { type EgressKey, IssuerFailure } from "../../ports/credential-issuer.ts"
 import type { Random } from "../../ports/random.ts";
 import type { Arguments } from "../../protocol/bridge.ts";
 import type { LiveLease } from "../leases/broker.ts";
+import type { Standing } from "../leases/live-lease.ts";
 import { type CallContext, Denied, Failed, type Operation } from "./capability.ts";
 
 /** What egress needs to put a sealed credential in. */
@@ -26,7 +27,9 @@ export interface SealedCredential extends SealedGrant {
   key(): EgressKey | undefined;
   /** The job has asked for it, and was given it. */
   wasFetched(): boolean;
-  /** Counts one request. @throws Denied `uses`. */
+  /** Whether it is over because its time was: else its lease was ended. */
+  isExpired(): boolean;
+  /** Counts one request. @throws Denied `uses`, `ended`, `expired`. */
   use(): void;
 }
 
@@ -99,8 +102,8 @@ export function makeCredential({ job, grant, random, acquire }: CredentialParts)
     live ??= await acquire(from).catch((error: unknown) => {
       throw asFailed(error);
     });
-    if (context.signal.aborted || live.secret() === undefined)
-      throw new Denied("ended", "the credential's lease has ended", from.issuer);
+    const standing = context.signal.aborted ? "ended" : live.use();
+    if (standing !== "live") throw over(standing, from.issuer);
     return live;
   }
 
@@ -115,7 +118,8 @@ export function makeCredential({ job, grant, random, acquire }: CredentialParts)
     countUse(from);
     const leased = await lease(from, context);
     return work(leased, bounds).catch((error: unknown) => {
-      throw asFailed(error, bounds.timeMs);
+      const standing = leased.standing();
+      throw standing === "live" ? asFailed(error, bounds.timeMs) : over(standing, from.issuer);
     });
   }
 
@@ -129,7 +133,12 @@ export function makeCredential({ job, grant, random, acquire }: CredentialParts)
             reveal: () => live?.secret(),
             key: () => live?.egress(),
             wasFetched: () => live !== undefined,
-            use: () => countUse(grant),
+            isExpired: () => live?.standing() === "expired",
+            use() {
+              const standing = live?.use() ?? "ended";
+              if (standing !== "live") throw over(standing, grant.issuer);
+              countUse(grant);
+            },
           },
     operations: {
       "credential.fetch": {
@@ -172,6 +181,12 @@ export function makeCredential({ job, grant, random, acquire }: CredentialParts)
       },
     },
   };
+}
+
+/** What a job hears at each use of a credential that is over, however it came to be. */
+function over(standing: Exclude<Standing, "live">, issuer: string): Denied {
+  if (standing === "expired") return new Denied("expired", "the credential's time is over", issuer);
+  return new Denied("ended", "the credential's lease has ended", issuer);
 }
 
 function isOperation(delivery: CredentialGrant["delivery"]): delivery is OperationDelivery {

@@ -4,6 +4,7 @@
 // network-sealed.ts's decision.
 import type { SealedPlace } from "../../model/grant.ts";
 import type { Asked, HeaderField } from "./network-asked.ts";
+import { isAws4, scopeOf } from "./network-aws4.ts";
 
 /** What goes over the wire of a request. */
 export interface Placed {
@@ -85,8 +86,8 @@ function headerSpots({ headers }: Asked): Spot[] {
     const colon = basic?.indexOf(":") ?? -1;
     return [
       { text: name, about: "the name of a header field", wanted: undefined },
-      name === "authorization" && awsCredential.test(text)
-        ? { text, about: "an AWS signature", wanted: aws4 }
+      name === "authorization" && isAws4(text)
+        ? { text, about: "an AWS signature", wanted: scopeOf(text) ?? anyAws4 }
         : { text, about: `the header field ${name}`, wanted: { header: name } },
       ...(basic === undefined || colon < 0
         ? []
@@ -149,10 +150,9 @@ function pointed(document: unknown, pointer: string): unknown {
   return value;
 }
 
-/** What an AWS SDK writes that took the placeholder for its access key id. */
-const awsCredential = /^AWS4-HMAC-SHA256 .*\bCredential=/;
-const aws4: SealedPlace = { aws4: { region: "", service: "" } };
+const anyAws4: SealedPlace = { aws4: { region: "", service: "" } };
 
+/** Whether a signature's region and service are those that were granted, network-aws4.ts says. */
 function samePlace(a: SealedPlace, b: SealedPlace): boolean {
   if ("aws4" in a) return "aws4" in b;
   return JSON.stringify(a) === JSON.stringify(b);

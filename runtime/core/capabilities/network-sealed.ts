@@ -1,15 +1,16 @@
 // The sealed credential at egress. The job holds a placeholder; here, and nowhere else, it becomes the value: at the granted
-// place (network-places.ts), for a granted host and request. Anywhere else the placeholder, or the value should the job
-// have learned it from an answer, stops the request. It reveals nothing in what it throws.
+// place (network-places.ts), for a granted host and request. Anywhere else the placeholder stops the request; the value,
+// should the job have learned it, is network-leaks.ts's to stop. It reveals nothing in what it throws.
 
 import { classifyAddress } from "../../model/addresses.ts";
 import { matchRule, portSuffix, ruleTextFor } from "../../model/allowlist.ts";
 import type { SealedPlace } from "../../model/grant.ts";
 import type { EgressKey } from "../../ports/credential-issuer.ts";
-import { Denied, Failed, hintOf } from "./capability.ts";
+import { Denied } from "./capability.ts";
 import type { SealedCredential } from "./credential.ts";
-import type { Asked, AskedBody } from "./network-asked.ts";
-import { decoded, findPlaceholder, type Placed, putSecret } from "./network-places.ts";
+import type { Asked } from "./network-asked.ts";
+import { type Aws4Place, signAws4, whyUnsignable } from "./network-aws4.ts";
+import { findPlaceholder, type Placed, putSecret } from "./network-places.ts";
 
 /** What of a request goes over the wire, and the key that its connection shows. */
 export interface ForTheWire extends Placed {
@@ -19,10 +20,16 @@ export interface ForTheWire extends Placed {
 
 /**
  * Puts the credential in.
+ * @param nowMs the date of a signature.
  * @throws Denied `credential_place` when placeholder or value stand where they may not, `ended` when the lease has ended,
  * `uses` when it was used as often as granted.
  */
-export function placeCredential(sealed: SealedCredential | null, asked: Asked, address: string): ForTheWire {
+export async function placeCredential(
+  sealed: SealedCredential | null,
+  asked: Asked,
+  address: string,
+  nowMs: number,
+): Promise<ForTheWire> {
   const path = asked.url.pathname + asked.url.search;
   const body = asked.body?.kind === "inline" ? asked.body.bytes : null;
   const asIs: ForTheWire = { headers: asked.headers, path, body, key: undefined };
@@ -37,15 +44,31 @@ export function placeCredential(sealed: SealedCredential | null, asked: Asked, a
   const isForHost = sealed.hosts.includes(hostOf(asked)) && asked.line.scheme === "https";
   if ("tls" in place ? !isForHost || !sealed.wasFetched() : found.inPlace === 0) return asIs;
   const value = sealed.reveal();
-  if (value === undefined) throw new Denied("ended", "the credential has ended with its lease", asked.target);
+  if (value === undefined) {
+    if (sealed.isExpired()) throw new Denied("expired", "the credential's time is over", asked.target);
+    throw new Denied("ended", "the credential has ended with its lease", asked.target);
+  }
   refuseTarget(sealed, asked, address);
   if (found.inPlace > sealed.perRequest) {
     const text = `it stands there ${found.inPlace} times, and once is enough`;
     throw misplaced(sealed, asked, text, `credential.perRequest: ${found.inPlace}`);
   }
+  if ("aws4" in place) return { ...asIs, headers: await sign(sealed, place, asked, nowMs) };
   sealed.use();
   if ("tls" in place) return { ...asIs, key: sealed.key() };
   return { ...putSecret(place, placeholder, value, asked), key: undefined };
+}
+
+async function sign(sealed: SealedCredential, place: Aws4Place, asked: Asked, nowMs: number) {
+  const why = whyUnsignable(place, asked);
+  if (why !== undefined) {
+    const remedy = why.wanted === undefined ? undefined : `credential.place: ${inWords(why.wanted)}`;
+    throw misplaced(sealed, asked, why.found, remedy);
+  }
+  const key = sealed.key();
+  if (key?.kind !== "aws") throw new Denied("ended", "the credential has ended with its lease", asked.target);
+  sealed.use();
+  return signAws4(place, key, asked, nowMs);
 }
 
 /** The request is one that may have the credential. */
@@ -65,43 +88,8 @@ function refuseTarget(sealed: SealedCredential, asked: Asked, address: string): 
 }
 
 /**
- * The value itself is in the request: a server told it to the job. Asked before anything else is said of the request.
- * @throws Denied `credential_place`, with neither path nor query in its target.
- */
-export function refuseValue(sealed: SealedCredential | null, asked: Asked): void {
-  const value = sealed?.reveal();
-  if (value === undefined || value === "") return;
-  const inHeaders = asked.headers.some(([name, text]) => name.includes(value) || text.includes(value));
-  if (!inHeaders && !holdsText(asked.url, value) && !holdsBytes(asked.body, value)) return;
-  throw holdsValue(asked);
-}
-
-function holdsValue({ line }: Asked): Denied {
-  const message = "the request holds the credential's value itself; use what credential.fetch() returned";
-  // The path may be what holds it.
-  return new Denied("credential_place", message, `${line.method} ${line.scheme}://${line.host}${portSuffix(line)}`);
-}
-
-/** Errors and their targets without the value, whoever put it there. */
-export function withoutSecret(sealed: SealedCredential | null, thrown: unknown): unknown {
-  const value = sealed?.reveal();
-  if (
-    sealed === null ||
-    value === undefined ||
-    value === "" ||
-    !(thrown instanceof Denied || thrown instanceof Failed)
-  ) {
-    return thrown;
-  }
-  const clean = (text: string) => text.replaceAll(value, () => sealed.placeholder);
-  if (thrown instanceof Failed) return new Failed(thrown.code, clean(thrown.message));
-  const hint = Object.entries(hintOf(thrown)).map(([key, text]) => [key, clean(text)] as const);
-  return new Denied(thrown.code, clean(thrown.message), clean(thrown.target), Object.fromEntries(hint));
-}
-
-/**
- * The pieces of a streamed body, each held back until nothing that it begins can be the placeholder or the value.
- * Rejects with Denied `credential_place` before a byte of either has gone out.
+ * The pieces of a streamed body, each held back until nothing that it begins can be the placeholder. Rejects with Denied
+ * `credential_place` before a byte of it has gone out.
  */
 export async function* guardPieces(
   sealed: SealedCredential | null,
@@ -111,11 +99,9 @@ export async function* guardPieces(
   if (sealed === null) return yield* pieces;
   let held: Buffer = Buffer.alloc(0);
   for await (const piece of pieces) {
-    const value = sealed.reveal() ?? "";
     const all = Buffer.concat([held, piece]);
     if (all.includes(sealed.placeholder)) throw misplaced(sealed, asked, "it stands in the body");
-    if (value !== "" && all.includes(value)) throw holdsValue(asked);
-    const keptBytes = Math.min(all.length, Math.max(sealed.placeholder.length, Buffer.byteLength(value)) - 1);
+    const keptBytes = Math.min(all.length, sealed.placeholder.length - 1);
     held = all.subarray(all.length - keptBytes);
     if (all.length > keptBytes) yield all.subarray(0, all.length - keptBytes);
   }
@@ -137,17 +123,4 @@ function inWords(place: SealedPlace): string {
 
 function hostOf(asked: Asked): string {
   return `${asked.line.host}${portSuffix(asked.line)}`;
-}
-
-function holdsText(url: URL, text: string): boolean {
-  return url.href.includes(text) || decoded(url.href).includes(text);
-}
-
-/** What is streamed is looked at as it goes, by `guardPieces`. */
-function holdsBytes(body: AskedBody | null, text: string): boolean {
-  return body?.kind === "inline" && viewOf(body.bytes).includes(text);
-}
-
-function viewOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

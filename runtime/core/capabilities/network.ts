@@ -1,6 +1,6 @@
 // Egress: the only minter of CheckedTarget. It decides for every hop, first or redirected, in one order: the URL and the
-// fields (network-asked.ts), the allowlist, the host's address (network-addresses.ts), the sealed credential
-// (network-sealed.ts); then the adapter dials what was minted and nothing else. It counts requests, keeps turns
+// fields (network-asked.ts), a credential where none may be (network-leaks.ts), the allowlist, the host's address
+// (network-addresses.ts), the sealed credential (network-sealed.ts); then the adapter dials what was minted and nothing else. It counts requests, keeps turns
 // (network-queue.ts), bounds the time of a request over all its hops (network-deadline.ts), and follows redirects itself.
 // Bodies pass through it piece by piece, both ways, counted as they go.
 // It leaves bytes on the wire, TLS and the size of answers to the HttpClient. A Denied that `act` throws is for the gate
@@ -21,15 +21,17 @@ import {
 } from "../../ports/http-client.ts";
 import type { Resolver } from "../../ports/resolver.ts";
 import { type Arguments, inlineBodyBytesMax } from "../../protocol/bridge.ts";
+import type { LeakGuard } from "../leases/leak-guard.ts";
 import { type Answer, type CallContext, Denied, Failed, type Operation } from "./capability.ts";
 import type { SealedCredential } from "./credential.ts";
 import { makeAddressBook } from "./network-addresses.ts";
 import { type Asked, readAsked } from "./network-asked.ts";
 import { type Deadline, makeDeadline } from "./network-deadline.ts";
 import { asRedirect, notAllowed, queueFull, requestsUsedUp, tooLarge } from "./network-denials.ts";
+import { type AskedBy, makeEgressLeaks } from "./network-leaks.ts";
 import { makeRequestQueue, type Ticket } from "./network-queue.ts";
 import { nextAsked, redirectLocation } from "./network-redirect.ts";
-import { guardPieces, placeCredential, refuseValue, withoutSecret } from "./network-sealed.ts";
+import { guardPieces, placeCredential } from "./network-sealed.ts";
 
 /** Redirects that one request follows: half of what browsers do; a chain of more is a loop or a game. */
 const REDIRECTS_MAX = 10;
@@ -44,6 +46,7 @@ export interface NetworkParts {
   grant: NetworkGrant;
   /** null when the run has no credential of delivery `sealed`. */
   sealed: SealedCredential | null;
+  guard: LeakGuard;
   resolver: Resolver;
   /** The run's own. */
   client: HttpClient;
@@ -77,7 +80,8 @@ export interface Network {
  * address_private, credential_place, ended, redirect, redirects.
  * Failed: resolve_failed, redirect, and the codes of ExchangeFailure.
  */
-export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: NetworkParts): Network {
+export function makeNetwork({ grant, sealed, guard, resolver, client, limits, clock }: NetworkParts): Network {
+  const leaks = makeEgressLeaks({ guard, placeholder: sealed?.placeholder ?? null });
   const addresses = makeAddressBook({ resolver, privateAddresses: grant.privateAddresses });
   const waitingMax = limits.requestsAtOnce * WAITING_PER_TURN;
   const queue = makeRequestQueue({
@@ -95,7 +99,7 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
     const text = (code: ExchangeFailureCode) => failureText(code, limits);
     const deadline = makeDeadline({ clock, totalMs: limits.requestMs, outer: context.signal, text });
     try {
-      return { hop: await decide(asked, deadline, context), redirect: args.redirect, ticket, deadline };
+      return { hop: await decide(asked, "job", deadline, context), redirect: args.redirect, ticket, deadline };
     } catch (error) {
       ticket.release();
       deadline.end();
@@ -106,12 +110,12 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
   }
 
   /** The whole decision on one hop. */
-  async function decide(asked: Asked, deadline: Deadline, context: CallContext): Promise<Hop> {
-    refuseValue(sealed, asked);
+  async function decide(asked: Asked, by: AskedBy, deadline: Deadline, context: CallContext): Promise<Hop> {
+    await leaks.look(asked, by, context);
     requireRequestLeft(asked, context);
     if (matchRule(grant.allow, asked.line) === undefined) throw notAllowed(grant, asked);
     const address = await deadline.within(() => addresses.addressFor(asked, deadline.signal));
-    const { headers, path, body, key } = placeCredential(sealed, asked, address);
+    const { headers, path, body, key } = await placeCredential(sealed, asked, address, clock.nowMs());
     requireRequestLeft(asked, context); // again: others may have been counted while the name was resolved
     context.usage.requests += 1;
     const { method, scheme, host, port } = asked.line;
@@ -139,8 +143,8 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
       deadline.resume();
       const { exchange, ...last } = await exchangeAll(hop, redirect, deadline, context);
       return {
-        value: answerOf(last.hop.asked, exchange, last.redirected),
-        stream: stream(exchange, deadline, context, release),
+        value: answerOf(last.hop.asked, leaks.head(last.hop.asked, exchange, context), last.redirected),
+        stream: stream(last.hop.asked, exchange, deadline, context, release),
       };
     } catch (error) {
       release();
@@ -177,7 +181,7 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
     context: CallContext,
   ): Promise<Hop> {
     try {
-      const hop = await decide(nextAsked(from, status, location), deadline, context);
+      const hop = await decide(nextAsked(from, status, location), "server", deadline, context);
       await context.record({
         type: "allow",
         capability: "http.request",
@@ -218,7 +222,11 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
     if (asked.body?.kind === "streamed")
       return {
         bytes: asked.body.bytes,
-        pieces: counted(guardPieces(sealed, asked, context.upload(again)), asked, context),
+        pieces: counted(
+          guardPieces(sealed, asked, leaks.pieces(asked, context.upload(again), context)),
+          asked,
+          context,
+        ),
       };
     context.usage.bytesOut += inline?.length ?? 0;
     return inline;
@@ -238,16 +246,26 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
       throw new Denied("call_invalid", `a body of ${bytes} bytes, where ${stated} were announced`, asked.target);
   }
 
-  async function* stream(exchange: Exchange, deadline: Deadline, context: CallContext, release: () => void) {
+  async function* stream(
+    asked: Asked,
+    exchange: Exchange,
+    deadline: Deadline,
+    context: CallContext,
+    release: () => void,
+  ) {
+    const clean = leaks.body(asked, context);
     let seenBytes = 0;
     try {
       for await (const piece of exchange.body) {
         context.usage.bytesIn += exchange.wireBytes() - seenBytes;
         seenBytes = exchange.wireBytes();
-        yield piece;
+        const passed = clean?.push(piece) ?? piece;
+        if (passed.length > 0) yield passed;
       }
+      const rest = clean?.end();
+      if (rest !== undefined && rest.length > 0) yield rest;
     } catch (error) {
-      throw withoutSecret(sealed, deadline.signal.aborted ? deadline.signal.reason : asFailed(error));
+      throw leaks.clean(deadline.signal.aborted ? deadline.signal.reason : asFailed(error));
     } finally {
       release();
     }
@@ -266,7 +284,7 @@ export function makeNetwork({ grant, sealed, resolver, client, limits, clock }: 
     try {
       return await work;
     } catch (error) {
-      throw withoutSecret(sealed, error);
+      throw leaks.clean(error);
     }
   };
 
@@ -283,7 +301,11 @@ function clientKeyOf(key: EgressKey | undefined): CheckedTarget["clientKey"] {
   return key?.kind === "client-certificate" ? key : null;
 }
 
-function answerOf(asked: Asked, { status, statusText, headers }: Exchange, redirected: boolean): object {
+function answerOf(
+  asked: Asked,
+  { status, statusText, headers }: Omit<Exchange, "body" | "wireBytes">,
+  redirected: boolean,
+): object {
   const url = new URL(asked.url);
   url.hash = "";
   return { status, statusText, headers, url: url.href, redirected };

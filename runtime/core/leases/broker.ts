@@ -1,178 +1,141 @@
-// The life of a lease, as a list of verbs: acquire, use, end. Nothing is issued before the intent is durable; what was
-// issued and can't be recorded is undone; the end begins the moment it is asked for and is written down only on proof.
+// The life of a lease while its run goes on, as a list of verbs: acquire, use, end. Nothing is issued before the intent is
+// durable, nor by a process that was fenced off; what was issued and can't be recorded is undone; the end begins the
+// moment it is asked for, and goes on in revoker.ts until it is proven. A lease ends with its run, and before that when it
+// expires, when it lies idle, and when it is revoked: then the run goes on, and finds its credential ended.
 // A secret lives in this process's memory for as long as its lease is `issued`, and nowhere else.
 import { messageOf } from "../../model/error.ts";
-import type { CredentialGrant } from "../../model/grant.ts";
 import { leaseIdOf, type RunId } from "../../model/ids.ts";
-import type { Lease } from "../../model/lease.ts";
-import type { EpochMs } from "../../model/units.ts";
+import { type Lease, nextLease } from "../../model/lease.ts";
 import type { Clock } from "../../ports/clock.ts";
 import {
-  type CommandRequest,
-  type CommandResult,
   type CredentialIssuer,
-  type EgressKey,
-  type ExecRequest,
-  type ExecResult,
   type IssuedCredential,
   IssuerFailure,
   type LeaseRef,
-  type Proof,
-  type QueryRequest,
-  type QueryResult,
 } from "../../ports/credential-issuer.ts";
-import type { SecretBox } from "../../ports/secret-box.ts";
 import type { Store } from "../../ports/store.ts";
+import { withTimeout } from "./ask.ts";
+import { leaseEvent } from "./events.ts";
+import type { Handles } from "./handles.ts";
+import { type LeaseRequest, type LiveLease, makeLife } from "./live-lease.ts";
+import type { EndOrder, Revoker } from "./revoker.ts";
+import { isMeant, selectLeases, type Target } from "./selection.ts";
 
-/** An issuer has this long for one answer, ms. */
-export const issuerTimeoutMs = 10_000;
+export { issuerTimeoutMs, withTimeout } from "./ask.ts";
+export type { LeaseRequest, LiveLease } from "./live-lease.ts";
+export type { Target } from "./selection.ts";
+
 /** A lease may outlive its run's deadline by this much at the issuer, ms, so that a slow end still finds it. */
 export const graceMs = 60_000;
-/** Tries to end a lease before the run's teardown goes on without proof. */
-const endTriesMax = 4;
-const firstPauseMs = 50;
-const pauseMsMax = 60_000;
-
-export interface LeaseRequest {
-  runId: RunId;
-  job: string;
-  tenant: string;
-  grant: CredentialGrant;
-  /** The run's deadline. */
-  deadlineAt: EpochMs;
-}
-
-/** A live lease in the hands of the run's capability. */
-export interface LiveLease {
-  readonly lease: Lease;
-  /** undefined once the end has begun. */
-  secret(): string | undefined;
-  /** undefined once the end has begun, and for what is a text. */
-  egress(): EgressKey | undefined;
-  /** Every text that gives the credential away; for the leak guard, which needs them after the end too. */
-  readonly parts: readonly string[];
-  query(request: QueryRequest, signal: AbortSignal): Promise<QueryResult>;
-  command(request: CommandRequest, signal: AbortSignal): Promise<CommandResult>;
-  exec(request: ExecRequest, signal: AbortSignal): Promise<ExecResult>;
-}
+/** Tries to end a lease before the run's teardown, or the operator, goes on without proof. */
+export const endTriesMax = 4;
+/** Runs that have ended, of which the last are remembered: they get no credential any more, whoever asks. */
+const endedRunsMax = 10_000;
 
 export interface Broker {
   /** The run's one lease: made at the first call, the same at every later one. Rejects with IssuerFailure. */
   acquire(request: LeaseRequest): Promise<LiveLease>;
-  /** Ends the run's lease. Resolves with what is known then: `revoked` with proof, or `unconfirmed`. undefined when there is none. */
+  /**
+   * The run is over: ends its lease. Resolves with what is known then: `revoked` with proof, or not yet. undefined when
+   * there is none. Rejects with MayflyError when the ledger can't be written.
+   */
   end(runId: RunId): Promise<Lease | undefined>;
-  /** One more try for a lease that is not proven dead. */
-  retry(lease: Lease): Promise<Lease>;
+  /**
+   * Ends leases while their runs go on, and leases that nobody holds. Resolves when each is proven dead or its tries are
+   * over; those go on being tried. `onEnd` hears of each as it is known.
+   */
+  revoke(target: Target, reason: string, onEnd?: (lease: Lease) => void): Promise<Lease[]>;
 }
 
 export interface BrokerParts {
   store: Store;
   clock: Clock;
-  /** For the handles of leases. */
-  box: SecretBox;
+  handles: Handles;
+  revoker: Revoker;
   /** By name in the config. Rejects with IssuerFailure when it can't be had. */
   issuer: (name: string) => Promise<CredentialIssuer>;
 }
 
 interface Held {
+  request: LeaseRequest;
   ready: Promise<LiveLease>;
+  /** As it is, or is being written; undefined before the intent. */
+  lease: Lease | undefined;
+  /** The intent is durable. */
+  intended: boolean;
   secret: string | undefined;
   ended: boolean;
   ending: Promise<Lease | undefined> | undefined;
+  /** Of the run's own end. */
+  over: Promise<Lease | undefined> | undefined;
   /** The issuer has been asked for a credential and has not answered yet. */
   asking: boolean;
+  /** Its issue failed, and what it may have left is proven dead: the run may ask once more. */
+  mayAskAgain: boolean;
+  /** Stops its timers. */
+  release(): void;
 }
 
-export function makeBroker({ store, clock, box, issuer }: BrokerParts): Broker {
+export function makeBroker({ store, clock, handles, revoker, issuer }: BrokerParts): Broker {
   const held = new Map<RunId, Held>();
+  const endedRuns = new Set<RunId>();
 
-  async function issue(request: LeaseRequest, hold: Held): Promise<LiveLease> {
+  async function issue(request: LeaseRequest, hold: Held, again: boolean): Promise<LiveLease> {
     const { runId, job, tenant, grant } = request;
-    const now = clock.nowMs();
-    const intended: Lease = {
-      id: leaseIdOf(runId),
-      runId,
-      job,
-      issuer: grant.issuer,
-      state: "intended",
-      scope: grant.scope,
-      purpose: grant.purpose,
-      delivery: grant.delivery,
-      intendedAt: now,
-      issuedAt: null,
-      expiresAt: Math.min(now + grant.ttlMs, request.deadlineAt + graceMs),
-      revokedAt: null,
-      proof: null,
-      attempts: 0,
-      nextAttemptAt: null,
-      lastError: null,
-      handle: null,
-    };
     const at = await issuer(grant.issuer); // before the intent: without an issuer there is nothing to intend
-    await store.commit([{ put: "lease", lease: intended }, { audit: event("lease.intended", intended) }]);
-    if (hold.ended) throw new IssuerFailure("issuer_unavailable", "the run ended before its credential was issued");
-    const asked = {
-      lease: { runId },
-      job,
-      tenant,
-      scope: grant.scope,
-      purpose: grant.purpose,
-      expiresAt: intended.expiresAt,
-    };
-    let { handle } = intended;
-    const note = async (text: string) => {
-      handle = await sealHandle(runId, text);
-      await store.commit([{ put: "lease", lease: { ...intended, handle } }]);
-    };
-    const credential = await askFor((signal) => at.issue(asked, signal, note), runId, hold);
-    if (typeof credential?.secret !== "string" || credential.secret === "" || !Number.isFinite(credential.expiresAt)) {
-      throw new IssuerFailure("issuer_garbage", "the issuer's answer is no credential");
+    const intended = intentOf(request, clock.nowMs());
+    if (intended.expiresAt <= clock.nowMs()) {
+      throw new IssuerFailure(
+        "issuer_refused",
+        "the run's time is over by this machine's clock, which was set on meanwhile",
+      );
     }
-    hold.secret = credential.secret; // for the proof too, should the rest fail
-    if (credential.expiresAt > intended.expiresAt) {
-      throw new IssuerFailure("issuer_garbage", "the issuer gave a longer life than it was asked for");
-    }
-    const issuedAt = clock.nowMs();
-    const lease: Lease = { ...intended, state: "issued", issuedAt, expiresAt: credential.expiresAt, handle };
-    if (hold.ended) throw new IssuerFailure("issuer_unavailable", "the run ended while its credential was issued");
+    hold.lease = intended;
+    await store.commit([
+      { put: "lease", lease: intended, from: again ? ["revoked"] : [] },
+      { audit: leaseEvent("lease.intended", intended, `${grant.scope.join(" ")}; ${grant.purpose}`) },
+    ]);
+    hold.intended = true;
+    refuseEnded(hold, "before its credential was issued");
+    const { scope, purpose } = grant;
+    const asked = { lease: { runId }, job, tenant, scope, purpose, expiresAt: intended.expiresAt };
+    mayAsk(runId);
+    const credential = await askFor((signal) => at.issue(asked, signal, (text) => note(hold, text)), runId, hold);
+    checkCredential(credential, intended, hold);
+    refuseEnded(hold, "while its credential was issued");
+    const lease = nextLease(hold.lease, { type: "issued", at: clock.nowMs(), expiresAt: credential.expiresAt });
+    if (lease === undefined) throw new IssuerFailure("issuer_unavailable", "the lease has ended");
+    hold.lease = lease;
     // Should this fail, `acquire` ends the lease by its name: no credential without a record.
-    await store.commit([{ put: "lease", lease }, { audit: event("lease.issued", lease) }]);
-    const ref = await refOf(lease);
-    const secretNow = () => (hold.ended ? undefined : hold.secret);
-    const operate = <Request, Result>(
-      operation:
-        | ((ref: LeaseRef, secret: string, request: Request, signal: AbortSignal) => Promise<Result>)
-        | undefined,
-    ) => {
-      return async (request: Request, signal: AbortSignal): Promise<Result> => {
-        const secret = secretNow();
-        if (secret === undefined || operation === undefined)
-          throw new IssuerFailure("issuer_refused", "the lease has ended");
-        return operation.call(at, ref, secret, request, signal);
-      };
-    };
-    return {
-      lease,
-      secret: secretNow,
-      egress: () => (hold.ended ? undefined : credential.egress),
-      parts: credential.parts ?? [credential.secret],
-      query: operate(at.query),
-      command: operate(at.command),
-      exec: operate(at.exec),
-    };
+    await store.commit([
+      { put: "lease", lease, from: ["intended"] },
+      { audit: leaseEvent("lease.issued", lease, `${grant.scope.join(" ")}; ${grant.purpose}`) },
+    ]);
+    refuseEnded(hold, "while its credential was recorded");
+    const ref: LeaseRef = await handles.refOf(lease);
+    const life = makeLife({ store, clock, at, ref, request, lease, credential }, hold, (reason) => {
+      beginEnd(hold, { reason, urgency: "run" }).catch(() => undefined); // the ledger: said at the run's end
+    });
+    hold.release = life.release;
+    return life.live;
   }
 
-  const purposeOf = (runId: RunId) => `handle of ${runId}`;
-
-  async function sealHandle(runId: RunId, handle: string): Promise<string> {
-    const sealed = await box.seal(purposeOf(runId), new TextEncoder().encode(handle));
-    return Buffer.from(sealed).toString("base64");
+  /** @throws MayflyError `fenced`; IssuerFailure when another process has ended what was to be issued. */
+  function mayAsk(runId: RunId): void {
+    store.fence();
+    if (store.lease(runId)?.state === "intended") return;
+    throw new IssuerFailure("issuer_unavailable", "the lease was ended before its credential was issued");
   }
 
-  async function refOf({ runId, handle }: Pick<Lease, "runId" | "handle">): Promise<LeaseRef> {
-    if (handle === null) return { runId };
-    const opened = await box.open(purposeOf(runId), Buffer.from(handle, "base64"));
-    return { runId, handle: new TextDecoder().decode(opened) };
+  /** Durable before the issuer acts on it; nothing more is begun once the end has. */
+  async function note(hold: Held, text: string): Promise<void> {
+    const handle = await handles.seal(hold.request.runId, text);
+    const noted = hold.ended || hold.lease === undefined ? undefined : nextLease(hold.lease, { type: "noted", handle });
+    if (noted === undefined)
+      throw new IssuerFailure("issuer_unavailable", "the lease was ended before its credential was issued");
+    hold.lease = noted;
+    await store.commit([{ put: "lease", lease: noted, from: ["intended"] }]);
+    mayAsk(hold.request.runId);
   }
 
   // An answer that comes after we gave up waiting may stand for a live credential, and for one that the end, over by
@@ -203,142 +166,139 @@ export function makeBroker({ store, clock, box, issuer }: BrokerParts): Broker {
     await hold.ready.catch(() => undefined);
     await hold.ending?.catch(() => undefined);
     const lease = store.lease(runId);
-    if (lease !== undefined) await attempt(lease, undefined);
+    if (lease !== undefined) await revoker.end(lease, { ...order("its issuer answered late", "run"), found: true });
   }
 
-  async function end(runId: RunId): Promise<Lease | undefined> {
-    const hold = held.get(runId);
-    if (hold === undefined) return undefined;
+  function beginEnd(hold: Held, how: Pick<EndOrder, "reason" | "urgency">): Promise<Lease | undefined> {
     hold.ended = true;
-    hold.ending ??= endHeld(runId, hold);
+    hold.release();
+    hold.ending ??= endHeld(hold, order(how.reason, how.urgency));
     return hold.ending;
   }
 
-  async function endHeld(runId: RunId, hold: Held): Promise<Lease | undefined> {
-    let lease = store.lease(runId);
-    if (lease === undefined) {
-      // The intent is not durable yet, or never will be: wait for that answer, then look again.
-      await hold.ready.catch(() => undefined);
-      lease = store.lease(runId);
-      if (lease === undefined) return undefined;
-    }
-    const { secret, asking } = hold;
-    const first = attempt(lease, secret);
+  async function endHeld(hold: Held, how: EndOrder): Promise<Lease | undefined> {
+    if (!hold.intended) await hold.ready.catch(() => undefined); // nothing was issued yet, nor may it be any more
+    if (!hold.intended || hold.lease === undefined) return undefined;
+    const { asking, secret } = hold;
+    const first = revoker.end(hold.lease, { ...how, secret: () => hold.secret });
+    first.catch(() => undefined); // a ledger that can't be written is heard of below, and may fail before we listen
     // An issue that is under way may come after this revocation: end once more what it leaves.
     await hold.ready.catch(() => undefined);
     let last = await first;
-    const late = store.lease(runId);
-    if (late !== undefined && (asking || late.issuedAt !== lease.issuedAt || hold.secret !== secret))
-      last = await attempt(late, hold.secret);
-    for (let tries = 1; last.state !== "revoked" && tries < endTriesMax; tries += 1) {
-      await sleep(clock, pauseMs(last.attempts));
-      last = await attempt(last, hold.secret);
+    if (asking || hold.secret !== secret) {
+      const there = { ...last, handle: hold.lease.handle };
+      last = await revoker.end(there, { ...how, secret: () => hold.secret, found: true });
     }
     hold.secret = undefined;
-    if (last.state === "revoked") held.delete(runId);
     return last;
   }
 
-  // Revokes, then proves. The record of the attempt is written beside it, not before it: a revocation must not wait for
-  // a disk, and an intent or a lease on disk is enough for recovery to find.
-  async function attempt(lease: Lease, secret: string | undefined): Promise<Lease> {
-    const revoking: Lease = {
-      ...lease,
-      state: lease.state === "unconfirmed" ? "unconfirmed" : "revoking",
-      attempts: lease.attempts + 1,
-    };
-    const recorded = store
-      .commit([{ put: "lease", lease: revoking }, { audit: event("lease.revoking", revoking) }])
-      .catch(() => undefined);
-    let proof: Proof;
+  async function endWithRun(runId: RunId, hold: Held): Promise<Lease | undefined> {
+    const wasEnding = hold.ending !== undefined;
+    const how = { reason: "the run ended", urgency: "run" } as const;
     try {
-      const [at, ref] = await Promise.all([issuer(lease.issuer), refOf(lease)]);
-      proof = await withTimeout(clock, async (signal) => {
-        await at.revoke(ref, signal);
-        return at.prove(ref, secret, signal);
-      });
-    } catch (error) {
-      proof = { verdict: "unknowable", how: messageOf(error) };
+      const last = await beginEnd(hold, how);
+      if (!wasEnding || last === undefined || last.state === "revoked") return last;
+      return await revoker.end(last, order(how.reason, how.urgency)); // it was revoked before, and is not proven dead yet
+    } finally {
+      held.delete(runId);
+      remember(runId);
     }
-    await recorded;
-    const after = outcome(revoking, proof);
-    await store.commit([
-      { put: "lease", lease: after },
-      { audit: event(after.state === "revoked" ? "lease.revoked" : "lease.unconfirmed", after) },
-    ]);
-    return after;
   }
 
-  function outcome(lease: Lease, proof: Proof): Lease {
-    const now = clock.nowMs();
-    if (proof.verdict === "dead")
-      return { ...lease, state: "revoked", revokedAt: now, proof: proof.how, nextAttemptAt: null, lastError: null };
-    const lastError = proof.verdict === "alive" ? `still alive: ${proof.how}` : proof.how;
-    return { ...lease, state: "unconfirmed", nextAttemptAt: now + pauseMs(lease.attempts), lastError };
+  function remember(runId: RunId): void {
+    endedRuns.add(runId);
+    const [oldest] = endedRuns;
+    if (endedRuns.size > endedRunsMax && oldest !== undefined) endedRuns.delete(oldest);
+  }
+
+  function revokeOne(lease: Lease | undefined, runId: RunId, reason: string): Promise<Lease | undefined> {
+    const hold = held.get(runId);
+    if (hold !== undefined && hold.ending === undefined) return beginEnd(hold, { reason, urgency: "operator" });
+    return lease === undefined ? Promise.resolve(undefined) : revoker.end(lease, order(reason, "operator"));
   }
 
   return {
     async acquire(request) {
       const { runId } = request;
       const before = held.get(runId);
-      if (before !== undefined) return before.ready;
-      const hold: Held = {
-        ready: Promise.reject(new Error("not asked yet")),
-        secret: undefined,
-        ended: false,
-        ending: undefined,
-        asking: false,
-      };
-      hold.ready.catch(() => undefined);
+      if (before !== undefined && !(before.mayAskAgain && before.over === undefined)) return before.ready;
+      if (endedRuns.has(runId)) throw new IssuerFailure("issuer_refused", "the run has ended");
+      const hold = newHold(request);
       held.set(runId, hold);
-      hold.ready = issue(request, hold);
+      hold.ready = issue(request, hold, before !== undefined);
       try {
         return await hold.ready;
       } catch (error) {
         // Whether the issuer made something is unknown: end it by its name, and say no to the run.
-        void store
-          .commit([{ audit: { ...event("lease.failed", request), detail: messageOf(error) } }])
-          .catch(() => undefined);
-        hold.ended = true;
-        hold.ending ??= endHeld(runId, hold);
+        const wasEnded = hold.ended;
+        const about = { runId, job: request.job, issuer: request.grant.issuer };
+        void store.commit([{ audit: leaseEvent("lease.failed", about, messageOf(error)) }]).catch(() => undefined);
+        beginEnd(hold, { reason: `its issue failed: ${messageOf(error)}`, urgency: "run" }).then(
+          (lease) => {
+            hold.mayAskAgain = !wasEnded && !hold.asking && (lease === undefined || lease.state === "revoked");
+          },
+          () => undefined,
+        );
         throw error instanceof IssuerFailure ? error : new IssuerFailure("issuer_unavailable", messageOf(error), error);
       }
     },
-    end,
-    retry: (lease) => attempt(lease, undefined),
+    async end(runId) {
+      const hold = held.get(runId);
+      if (hold === undefined) remember(runId);
+      else hold.over ??= endWithRun(runId, hold);
+      return hold?.over;
+    },
+    async revoke(target, reason, onEnd = () => undefined) {
+      const meant = new Map<RunId, Lease | undefined>();
+      for (const lease of selectLeases(store, target)) meant.set(lease.runId, lease);
+      for (const { request } of held.values()) {
+        const { runId, job, grant } = request;
+        if (!meant.has(runId) && isMeant(target, { runId, job, issuer: grant.issuer })) meant.set(runId, undefined);
+      }
+      const ended = await Promise.all(
+        [...meant].map(async ([runId, lease]) => {
+          const last = await revokeOne(lease, runId, reason);
+          if (last !== undefined) onEnd(last);
+          return last;
+        }),
+      );
+      return ended.filter((lease) => lease !== undefined);
+    },
   };
 }
 
-function event(
-  type: "lease.intended" | "lease.issued" | "lease.failed" | "lease.revoking" | "lease.revoked" | "lease.unconfirmed",
-  about: Lease | LeaseRequest,
-) {
-  const lease = "grant" in about ? { ...about.grant, ...about, proof: null, lastError: null } : about;
-  const detail = lease.proof ?? lease.lastError ?? `${lease.scope.join(" ")}; ${lease.purpose}`;
-  return { type, runId: lease.runId, job: lease.job, leaseId: leaseIdOf(lease.runId), target: lease.issuer, detail };
+function order(reason: string, urgency: EndOrder["urgency"]): EndOrder {
+  return { reason, urgency, triesMax: endTriesMax };
 }
 
-/** Exponential, capped: 50, 100, 200 ms … 1 min. */
-function pauseMs(attempts: number): number {
-  return Math.min(pauseMsMax, firstPauseMs * 2 ** Math.min(20, Math.max(0, attempts - 1)));
+function newHold(request: LeaseRequest): Held {
+  const ready = Promise.reject(new Error("not asked yet"));
+  ready.catch(() => undefined);
+  const nothing = { lease: undefined, secret: undefined, ending: undefined, over: undefined };
+  const flags = { intended: false, ended: false, asking: false, mayAskAgain: false };
+  return { request, ready, ...nothing, ...flags, release: () => undefined };
 }
 
-function sleep(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => clock.setTimer(ms, resolve));
+function intentOf({ runId, job, grant, deadlineAt }: LeaseRequest, now: number): Lease {
+  const { issuer, scope, purpose, delivery, ttlMs } = grant;
+  return {
+    ...{ id: leaseIdOf(runId), runId, job, issuer, state: "intended", scope, purpose, delivery },
+    ...{ intendedAt: now, issuedAt: null, expiresAt: Math.min(now + ttlMs, deadlineAt + graceMs) },
+    ...{ revokedAt: null, proof: null, attempts: 0, nextAttemptAt: null, lastError: null, handle: null },
+  };
 }
 
-/** One question to an issuer, bounded in time whatever the issuer does. */
-export async function withTimeout<T>(clock: Clock, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const cancel = clock.setTimer(issuerTimeoutMs, () => {
-    const late = new IssuerFailure("issuer_unavailable", `the issuer gave no answer within ${issuerTimeoutMs} ms`);
-    stop.abort(late);
-    reject(late);
-  });
-  try {
-    return await Promise.race([ask(stop.signal), promise]);
-  } finally {
-    cancel();
+function refuseEnded(hold: Held, when: string): void {
+  if (hold.ended) throw new IssuerFailure("issuer_unavailable", `the lease was ended ${when}`);
+}
+
+function checkCredential(credential: IssuedCredential | undefined, { expiresAt }: Lease, hold: Held): void {
+  if (typeof credential?.secret !== "string" || credential.secret === "" || !Number.isFinite(credential.expiresAt)) {
+    throw new IssuerFailure("issuer_garbage", "the issuer's answer is no credential");
+  }
+  hold.secret = credential.secret; // for the proof too, should the rest fail
+  if (credential.expiresAt > expiresAt) {
+    throw new IssuerFailure("issuer_garbage", "the issuer gave a longer life than it was asked for");
   }
 }

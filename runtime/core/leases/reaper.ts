@@ -2,14 +2,16 @@
 // runs at every start and, in a long-lived process, again and again. All of it can be repeated, and a crash in the
 // middle leaves work that the next one finds.
 //
+//   0  dead owners             fenced off first: should one live after all, it can begin nothing more
 //   1  runs of dead owners     executor killed by pid and start time → lease ended → directory removed → record closed
 //      identities of theirs    inactive from then on
-//   2  leases without proof    one more try when it is due; proven dead at the latest when they have expired
+//   2  leases without proof    handed to the revoker, each for its own time
 //   3  issuers' own lists      what exists there under our names without a living run: ended (its issue was never recorded)
 //   4  directories             of runs that nobody owns
 //   5  executors               that no run had yet when their supervisor died
 //
 // A run that was accepted and never launched is not lost: it is handed to `adopt` by a process that serves submissions.
+// An issuer that is down holds up no start: its leases stay the revoker's, and their runs' records say `unconfirmed`.
 import { messageOf } from "../../model/error.ts";
 import { isRunId, leaseIdOf, type RunId } from "../../model/ids.ts";
 import type { Lease } from "../../model/lease.ts";
@@ -21,12 +23,20 @@ import type { KillLeftBehind } from "../../ports/executor-process.ts";
 import type { FileTrees } from "../../ports/file-tree.ts";
 import type { IdentityIssuer } from "../../ports/identity.ts";
 import type { Owner, RunRow, Store } from "../../ports/store.ts";
-import { type Broker, withTimeout } from "./broker.ts";
+import { withTimeout } from "./ask.ts";
+import type { Revoker } from "./revoker.ts";
+
+/** Recovery waits so long for leases of dead runs before it writes `unconfirmed` and goes on, ms. */
+export const recoveryWaitMs = 5_000;
+/** How often issuers are asked for their own lists by a process that serves, ms. */
+export const sweepEveryMs = 60_000;
+/** Looking through the ledger may take this part of a process's time: with very many open leases it looks less often. */
+const lookShare = 0.05;
 
 export interface ReaperParts {
   store: Store;
   clock: Clock;
-  broker: Broker;
+  revoker: Revoker;
   identity: Pick<IdentityIssuer, "end" | "active">;
   trees: FileTrees;
   killLeftBehind: KillLeftBehind;
@@ -61,18 +71,27 @@ export interface Reaped {
 export interface Reaper {
   /** Everything; for a start. */
   recover(): Promise<Reaped>;
-  /** Leases that are due and runs of owners that died since; for a timer. */
+  /** Open leases that nobody looks after, runs of owners that died since, and now and then the issuers' lists; for a timer. */
   tick(): Promise<Reaped>;
 }
 
 export function makeReaper(parts: ReaperParts): Reaper {
-  const { store, clock, broker, trees, isAlive } = parts;
-  /** Runs and leases that a pass is busy with: an issuer that hangs must not hold up the next pass, nor be asked twice. */
+  const { store, clock, revoker, trees, isAlive } = parts;
+  /** Runs that a pass is busy with: an issuer that hangs must not hold up the next pass, nor be asked twice. */
   const closing = new Set<RunId>();
-  const ending = new Map<RunId, Promise<Lease>>();
+  /** Issuers whose list could not be had: said once. */
+  const unlisted = new Set<string>();
+  /** Of each list that is under way: leases that were proven dead since it was asked for. */
+  const provenMeanwhile = new Set<Set<RunId>>();
+  let lookAgainAtMs = Number.NEGATIVE_INFINITY;
+  let sweptAtMs = clock.monotonicMs();
+  revoker.onProven((lease) => {
+    for (const proven of provenMeanwhile) proven.add(lease.runId);
+    confirmInRecord(lease).catch(() => undefined); // a later pass finds it
+  });
 
   async function recover(): Promise<Reaped> {
-    const reaped = await tick();
+    const reaped = await look();
     const living = store.owners().filter(isAlive);
     const [strays, directories] = await Promise.all([
       sweepIssuers(),
@@ -83,21 +102,44 @@ export function makeReaper(parts: ReaperParts): Reaper {
   }
 
   async function tick(): Promise<Reaped> {
-    const dead = store.owners().filter((owner) => !isAlive(owner));
-    const left = store.unfinishedRuns().filter((row) => !isInHands(row) && !closing.has(row.record.id));
-    const identitiesEnd = endIdentities();
-    const closed = await Promise.all(left.map(closeRun));
+    store.fence(); // found out now, rather than at the next effect
+    const beganMs = clock.monotonicMs();
+    const strays = beganMs - sweptAtMs >= sweepEveryMs ? sweepIssuers() : Promise.resolve(0);
+    if (beganMs < lookAgainAtMs) return { runs: 0, leases: await strays, directories: 0, unconfirmed: 0 };
+    const reaped = await look();
+    return { ...reaped, leases: reaped.leases + (await strays) };
+  }
+
+  async function look(): Promise<Reaped> {
+    const dead = store.owners().filter((owner) => owner.id !== parts.owner && !isAlive(owner));
+    await Promise.all(dead.filter(({ fence }) => fence !== 0).map(({ id }) => store.fenceOff(id)));
+    const beganMs = clock.monotonicMs();
+    const living = livingOwners();
+    const left = store.unfinishedRuns().filter((row) => !isInHands(row, living) && isForUs(row));
+    const closings = left.map(closeRun);
+    const identitiesEnd = endIdentities(living);
+    const leases = adoptOpen(living);
+    lookAgainAtMs = clock.monotonicMs() + (clock.monotonicMs() - beganMs) / lookShare;
+    const closed = await Promise.all(closings);
     await identitiesEnd;
-    const [leases, unconfirmed] = await retryDue();
     // Only now: an owner's row is what makes its runs findable as orphans.
     const stillOpen = new Set(store.unfinishedRuns().map((row) => row.owner));
     await Promise.all(dead.filter((owner) => !stillOpen.has(owner.id)).map((owner) => store.unregister(owner.id)));
+    const unconfirmed = store.openLeases().filter((lease) => lease.state === "unconfirmed").length;
     return { runs: closed.filter(Boolean).length, leases, directories: 0, unconfirmed };
   }
 
-  async function endIdentities(): Promise<void> {
-    const orphaned = parts.identity.active().filter((runId) => !isHeldByLivingRun(runId));
+  async function endIdentities(living: ReturnType<typeof livingOwners>): Promise<void> {
+    const orphaned = parts.identity.active().filter((runId) => !isHeldByLivingRun(runId, living));
     await Promise.all(orphaned.map((runId) => parts.identity.end(runId).catch(() => undefined)));
+  }
+
+  /** Not one that a pass is busy with, nor one of which only the lease is open, and that with the revoker. */
+  function isForUs({ record }: RunRow): boolean {
+    if (closing.has(record.id)) return false;
+    const { lease, ...rest } = record.teardown;
+    const onlyLease = lease === "unconfirmed" && !Object.values(rest).includes("unconfirmed");
+    return !(record.endedAt !== null && onlyLease && revoker.holds(record.id));
   }
 
   async function closeRun(row: RunRow): Promise<boolean> {
@@ -106,8 +148,7 @@ export function makeReaper(parts: ReaperParts): Reaper {
     closing.add(record.id);
     try {
       const lease = store.lease(record.id);
-      const isOpen = lease !== undefined && lease.state !== "revoked";
-      const leaseEnds = isOpen && isDue(lease) ? endLease(lease) : Promise.resolve(lease);
+      const leaseEnds = lease === undefined ? Promise.resolve(lease) : endWithin(lease);
       const isGone =
         row.pid === null || row.startTicks === null || (await parts.killLeftBehind(row.pid, row.startTicks));
       const isSwept = await trees.sweep(record.id).catch(() => false);
@@ -132,19 +173,16 @@ export function makeReaper(parts: ReaperParts): Reaper {
     return true;
   }
 
-  function isDue(lease: Lease): boolean {
-    return (lease.nextAttemptAt ?? 0) <= clock.nowMs();
+  /** The lease as it is when it is proven dead, when its first try has failed, or when waiting for that takes too long. */
+  async function endWithin(lease: Lease): Promise<Lease> {
+    const isDue = (lease.nextAttemptAt ?? 0) <= clock.nowMs();
+    const ended = endLeft(lease, "its process died").catch(() => lease);
+    if (isDue) await within(recoveryWaitMs, ended);
+    return store.lease(lease.runId) ?? lease;
   }
 
-  function endLease(lease: Lease): Promise<Lease> {
-    const before = ending.get(lease.runId);
-    if (before !== undefined) return before;
-    const ended = broker
-      .retry(lease)
-      .catch(() => lease)
-      .finally(() => ending.delete(lease.runId));
-    ending.set(lease.runId, ended);
-    return ended;
+  function endLeft(lease: Lease, reason: string): Promise<Lease> {
+    return revoker.end(lease, { reason, urgency: "background", triesMax: 1, whenDue: true });
   }
 
   function closedRow(row: RunRow, found: { isGone: boolean; isSwept: boolean; lease: Lease | undefined }): RunRow {
@@ -184,12 +222,10 @@ export function makeReaper(parts: ReaperParts): Reaper {
   }
 
   // A lease of a living process's running run is that process's; any other open one is ours to end.
-  async function retryDue(): Promise<[tried: number, unconfirmed: number]> {
-    const open = store.openLeases().filter((lease) => !isHeldByLivingRun(lease.runId));
-    const due = open.filter((lease) => isDue(lease) && !ending.has(lease.runId));
-    const tried = await Promise.all(due.map(endLease));
-    await Promise.all(tried.filter((lease) => lease.state === "revoked").map(confirmInRecord));
-    return [due.length, store.openLeases().filter((lease) => lease.state === "unconfirmed").length];
+  function adoptOpen(living: ReadonlySet<string>): number {
+    const open = store.openLeases().filter(({ runId }) => !revoker.holds(runId) && !isHeldByLivingRun(runId, living));
+    for (const lease of open) endLeft(lease, "left open").catch(() => undefined);
+    return open.filter((lease) => (lease.nextAttemptAt ?? 0) <= clock.nowMs()).length;
   }
 
   // The run's record said `unconfirmed`: it may now say otherwise, and the run is done with.
@@ -204,37 +240,71 @@ export function makeReaper(parts: ReaperParts): Reaper {
   }
 
   async function sweepIssuers(): Promise<number> {
+    sweptAtMs = clock.monotonicMs();
     const counts = await Promise.all(
-      parts.issuerNames.map((name) =>
-        sweepIssuer(name).catch((error: unknown) => {
-          parts.onAlert(`issuer ${name} could not be asked for forgotten leases: ${messageOf(error)}`);
+      parts.issuerNames.map(async (name) => {
+        try {
+          const strays = await sweepIssuer(name);
+          unlisted.delete(name);
+          return strays;
+        } catch (error) {
+          const message = `issuer ${name} could not be asked for forgotten leases: ${messageOf(error)}`;
+          if (!unlisted.has(name)) parts.onAlert(message);
+          unlisted.add(name);
           return 0;
-        }),
-      ),
+        }
+      }),
     );
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
   async function sweepIssuer(name: string): Promise<number> {
-    const issuer = await parts.issuer(name);
-    const there = await withTimeout(clock, (signal) => issuer.sweep(signal));
-    const strays = there.filter(({ runId }) => !isHeldByLivingRun(runId));
-    for (const { runId } of strays) {
-      const lease = store.lease(runId) ?? strayLease(name, runId);
-      await endLease({ ...lease, state: lease.state === "revoked" ? "revoking" : lease.state });
+    const proven = new Set<RunId>();
+    provenMeanwhile.add(proven);
+    try {
+      const issuer = await parts.issuer(name);
+      const there = await withTimeout(clock, (signal) => issuer.sweep(signal));
+      const living = livingOwners();
+      const isStray = (id: RunId) => !proven.has(id) && !revoker.holds(id) && !isHeldByLivingRun(id, living);
+      const strays = there.map(({ runId }) => runId).filter(isStray);
+      await within(recoveryWaitMs, Promise.all(strays.map((runId) => endStray(name, runId))));
+      return strays.length;
+    } finally {
+      provenMeanwhile.delete(proven);
     }
-    return strays.length;
   }
 
-  function isHeldByLivingRun(runId: RunId): boolean {
+  function endStray(issuer: string, runId: RunId): Promise<unknown> {
+    const lease = store.lease(runId) ?? strayLease(issuer, runId);
+    const order = { reason: "found at its issuer", urgency: "background", triesMax: 1, found: true } as const;
+    return revoker.end(lease, order).catch(() => undefined);
+  }
+
+  /** Waits for it, and not for longer than that. */
+  async function within(waitMs: number, ended: Promise<unknown>): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const cancel = clock.setTimer(waitMs, resolve);
+    await Promise.race([ended, late]);
+    cancel();
+  }
+
+  function livingOwners(): ReadonlySet<string> {
+    return new Set(
+      store
+        .owners()
+        .filter(isAlive)
+        .map(({ id }) => id),
+    );
+  }
+
+  function isHeldByLivingRun(runId: RunId, living: ReadonlySet<string>): boolean {
     const row = store.run(runId);
-    return row !== undefined && row.record.endedAt === null && isInHands(row);
+    return row !== undefined && row.record.endedAt === null && isInHands(row, living);
   }
 
   /** A living process has it, and it is that process's to end. */
-  function isInHands({ owner: ownerId, record }: RunRow): boolean {
-    if (ownerId === parts.owner) return parts.holds(record.id);
-    return store.owners().some((owner) => owner.id === ownerId && isAlive(owner));
+  function isInHands({ owner, record }: RunRow, living: ReadonlySet<string>): boolean {
+    return owner === parts.owner ? parts.holds(record.id) : living.has(owner);
   }
 
   // A credential that no record names: it gets one now, so that its end is recorded too.
@@ -258,7 +328,8 @@ export function makeReaper(parts: ReaperParts): Reaper {
   }
 
   async function sweepDirectories(): Promise<number> {
-    const names = (await trees.leftBehind()).filter((name) => isRunId(name) && !isHeldByLivingRun(name));
+    const living = livingOwners();
+    const names = (await trees.leftBehind()).filter((name) => isRunId(name) && !isHeldByLivingRun(name, living));
     const swept = await Promise.all(names.map((name) => trees.sweep(name).catch(() => false)));
     return swept.filter(Boolean).length;
   }

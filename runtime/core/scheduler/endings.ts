@@ -2,7 +2,7 @@
 // key in the config that would raise it.
 import { escapeLine, MayflyError, messageOf } from "../../model/error.ts";
 import type { JobSpec } from "../../model/job.ts";
-import type { LimitCode, RunError, RunState } from "../../model/run.ts";
+import type { Leak, LimitCode, RunError, RunState } from "../../model/run.ts";
 import { formatDuration, formatSize } from "../../model/units.ts";
 import type { Bundle } from "../../ports/bundler.ts";
 import type { ExecutorExit } from "../../ports/executor-process.ts";
@@ -73,6 +73,12 @@ export function limitEnding(limit: LimitCode, { limits, name }: JobSpec): Ending
   }[limit];
   const message = `the run passed its limit: ${what}; if that is too little, raise jobs.${name}.limits.${key}`;
   return { state: "limit", result: null, error: { code: limit, message } };
+}
+
+/** The grant says `onLeak: "end"`. Its exit code is that of a job that failed: what leaked is in the job's hands. */
+export function leakEnding({ sink, form }: Leak): Ending {
+  const message = `the job gave its credential away: found in its ${sink} (${form}); it is redacted there, and its lease was ended`;
+  return { state: "failed", result: null, error: { code: "leak", message } };
 }
 
 export function errorOf(error: unknown): { code: string; message: string } {

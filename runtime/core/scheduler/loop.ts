@@ -155,6 +155,7 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
 
   function follow(entry: Entry): Promise<RunRecord> {
     const { promise, resolve, reject } = Promise.withResolvers<RunRecord>();
+    promise.catch(() => undefined); // whoever submitted again may have gone, too
     const { resolve: first, reject: fail } = entry;
     entry.resolve = (record) => {
       first(record);

@@ -4,16 +4,8 @@ import type { AuditEvent } from "../../model/audit-event.ts";
 import { messageOf } from "../../model/error.ts";
 import type { RunId } from "../../model/ids.ts";
 import type { JobSpec } from "../../model/job.ts";
-import {
-  type LimitCode,
-  nothingToTearDown,
-  noUsage,
-  type RunRecord,
-  type Trigger,
-  type Usage,
-} from "../../model/run.ts";
+import { type LimitCode, noUsage, type RunRecord, type Trigger, type Usage } from "../../model/run.ts";
 import type { RunEvent } from "../../model/run-event.ts";
-import type { NamedRun } from "../../model/spiffe.ts";
 import { isoTime } from "../../model/units.ts";
 import type { Bundle } from "../../ports/bundler.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -30,13 +22,19 @@ import { verifiedDigest } from "../bundle/digest.ts";
 import { makeCredential } from "../capabilities/credential.ts";
 import { makeFiles } from "../capabilities/files.ts";
 import { type Gate, type HostTimers, makeGate } from "../capabilities/gate.ts";
+import { guardLog } from "../capabilities/guarded-log.ts";
+import { guardOperations } from "../capabilities/guarded-operations.ts";
 import { makeIdentity } from "../capabilities/identity.ts";
 import { makeLog } from "../capabilities/log.ts";
 import { makeNetwork } from "../capabilities/network.ts";
 import type { Broker } from "../leases/broker.ts";
 import { leaseOf } from "../leases/reaper.ts";
 import { type Ending, errorOf, exitEnding, failureEnding, limitEnding, resultEnding } from "./endings.ts";
+import { guardRun, type RunGuard } from "./run-guard.ts";
+import { namedRun, newRecord } from "./run-record.ts";
 import { tearDown } from "./teardown.ts";
+
+export { newRecord } from "./run-record.ts";
 
 /** The job's `signal` is aborted this long before its wall time is over, or at nine tenths of it. */
 const noticeMs = 1_000;
@@ -120,7 +118,7 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
       },
     ]);
     parts.onEvent({ type: "launched", runId: order.id, pid: held.executor.pid });
-    ending = await untilEnd(order, parts, held.executor, live, stop);
+    ending = live.guarded.ending(await untilEnd(order, parts, held.executor, live, stop));
   } catch (error) {
     ending = { state: "failed", result: null, error: errorOf(error) };
   }
@@ -129,7 +127,7 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
   parts.onEvent({ type: "result", runId: order.id, state: ending.state });
   const gone = await tearDown({
     order,
-    parts,
+    parts: live.guarded.parts,
     held,
     gate: live.gate,
     client: live.client,
@@ -139,52 +137,21 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
   const measured = held.executor.usage();
   Object.assign(usage, { cpuMs: measured.cpuMs, memoryBytesPeak: measured.rssBytesPeak });
   const lease = parts.store.lease(order.id);
-  const ended: RunRecord = {
+  const ended: RunRecord = live.guarded.record({
     ...running,
-    ...gone.ending,
+    ...live.guarded.verdict(gone.ending),
     endedAt: isoTime(parts.clock.nowMs()),
     usage,
     denials: live.gate.denials,
     outputs: gone.outputs,
     teardown: gone.teardown,
     lease: lease === undefined ? null : leaseOf(lease),
-  };
+  });
   return finish(order, parts, ended, gone.teardown.process === "unconfirmed" ? held.executor : null);
 }
 
 function killedEnding({ reason }: AbortSignal): Ending {
   return { state: "killed", result: null, error: { code: "killed", message: messageOf(reason) } };
-}
-
-/** The record of a run that has only been accepted. */
-export function newRecord(
-  order: Omit<RunOrder, "bundle" | "input"> & { bundle: { digest: string } | null },
-  identity: Pick<IdentityIssuer, "spiffeId">,
-): RunRecord {
-  return {
-    id: order.id,
-    spiffeId: identity.spiffeId(namedRun(order)),
-    job: order.spec.name,
-    trigger: order.trigger,
-    state: "accepted",
-    result: null,
-    error: null,
-    acceptedAt: order.acceptedAt,
-    startedAt: null,
-    endedAt: null,
-    bundle: order.bundle === null ? null : { digest: order.bundle.digest },
-    limits: order.spec.limits,
-    usage: { ...noUsage },
-    lease: null,
-    denials: [],
-    outputs: [],
-    teardown: { ...nothingToTearDown },
-    layers: [],
-  };
-}
-
-function namedRun({ id, spec }: Pick<RunOrder, "id" | "spec">): NamedRun {
-  return { runId: id, job: spec.name, tenant: spec.tenant };
 }
 
 async function prepare({ id, spec }: RunOrder, { pool, trees }: RunParts): Promise<Held> {
@@ -205,14 +172,16 @@ export function executorClassOf({ limits }: JobSpec): { memoryBytes: number; cpu
 
 interface Live {
   gate: Gate;
+  guarded: RunGuard;
   client: ReturnType<OpenHttpClient>;
   outputs: ReturnType<typeof makeFiles>["outputs"];
   end(ending: Ending): void;
   ended: Promise<Ending>;
 }
 
-// Gives the run its capabilities: each gets its grant and its mechanism, and the gate gets them all.
-function wire(order: RunOrder, parts: RunParts, { executor, tree }: Held, usage: Usage, launchedAt: number): Live {
+// Gives the run its capabilities: each gets its grant and its mechanism, and the gate gets them all, with the leak guard
+// around them.
+function wire(order: RunOrder, given: RunParts, { executor, tree }: Held, usage: Usage, launchedAt: number): Live {
   const { id, spec } = order;
   const { promise: ended, resolve } = Promise.withResolvers<Ending>();
   // The first ending counts, and of what was sent behind it nothing is done any more.
@@ -220,6 +189,8 @@ function wire(order: RunOrder, parts: RunParts, { executor, tree }: Held, usage:
     resolve(ending);
     gate.shut();
   };
+  const guarded = guardRun(order, given, end);
+  const { guard, parts } = guarded;
   const onLimit = (limit: LimitCode) => end(limitEnding(limit, spec));
   const credential = makeCredential({
     job: spec.name,
@@ -233,6 +204,7 @@ function wire(order: RunOrder, parts: RunParts, { executor, tree }: Held, usage:
         grant,
         deadlineAt: launchedAt + spec.limits.wallMs,
       });
+      guard.arm(live.parts); // before the job has it
       parts.onEvent({ type: "lease", runId: id, issuer: grant.issuer, state: "issued", detail: grant.scope.join(" ") });
       return live;
     },
@@ -242,6 +214,7 @@ function wire(order: RunOrder, parts: RunParts, { executor, tree }: Held, usage:
   const network = makeNetwork({
     grant: spec.grants.network,
     sealed,
+    guard,
     resolver: parts.resolver,
     client,
     limits: spec.limits,
@@ -266,29 +239,32 @@ function wire(order: RunOrder, parts: RunParts, { executor, tree }: Held, usage:
   const gate = makeGate({
     runId: id,
     job: spec.name,
-    operations: {
-      "files.read": files.read,
-      "files.write": files.write,
-      "files.list": files.list,
-      "files.stat": files.stat,
-      "files.mkdir": files.mkdir,
-      "files.remove": files.remove,
-      "http.request": network.request,
-      ...credential.operations,
-      "identity.token": identity,
-    },
-    log,
+    operations: guardOperations(
+      {
+        "files.read": files.read,
+        "files.write": files.write,
+        "files.list": files.list,
+        "files.stat": files.stat,
+        "files.mkdir": files.mkdir,
+        "files.remove": files.remove,
+        "http.request": network.request,
+        ...credential.operations,
+        "identity.token": identity,
+      },
+      guard,
+    ),
+    log: guardLog(log, guard),
     timers: parts.guestTime?.timers ?? null,
     usage,
     callsMax: spec.limits.calls,
     reply: (header, body) => executor.send({ header: { ...header }, body }),
     drained: () => executor.drained(),
     listen: (wanted) => executor.listen(wanted),
-    record: (event: AuditEvent) => parts.store.note(event),
+    record: (event: AuditEvent) => parts.store.note(guard.cleanAll(event)),
     onDenied: (denial) => parts.onEvent({ type: "denied", runId: id, denial }),
     onLimit,
   });
-  return { gate, client, outputs: files.outputs, end, ended };
+  return { gate, guarded, client, outputs: files.outputs, end, ended };
 }
 
 async function untilEnd(

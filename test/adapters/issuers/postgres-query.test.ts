@@ -26,8 +26,11 @@ t.teardown(async () => {
 const bounds = { write: false, rowsMax: 1_000, bytesMax: 1_000_000, timeMs: 20_000 };
 
 async function open(t: Test) {
-  const parts = { name: "w", adminUrl: server.adminUrl, installation: "0a1b2c3d" };
-  const issuer = makePostgresIssuer({ ...parts, clock: systemClock, random: systemRandom });
+  const parts = { name: "w", adminUrl: server.adminUrl, installation: "0a1b2c3d", clientKey: null };
+  const issuer = makePostgresIssuer({
+    ...{ ...parts, clock: systemClock, random: systemRandom },
+    transport: { ca: null, client: null, plaintext: false },
+  });
   const lease = newLease();
   const order = { lease, job: "j", tenant: "t", purpose: "p", scope: ["select,insert,update:public.sales"] };
   const issue = () => issuer.issue({ ...order, expiresAt: systemClock.nowMs() + 60_000 }, never);

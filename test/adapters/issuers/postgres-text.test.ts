@@ -27,7 +27,7 @@ t.test("a scope is read as it is written", (t) => {
   t.end();
 });
 
-t.test("no text gets out of its quotes", (t) => {
+t.test("[CRED-27] no text gets out of its quotes", (t) => {
   const character = fc.oneof(
     fc.constantFrom("'", '"', "\\", ";", "-", "\n"),
     fc.string({ unit: "binary", maxLength: 1 }),

@@ -1,5 +1,4 @@
 // The PostgreSQL issuer on a real server: the contract, and what databases do beyond it.
-import { connect, createServer, type Socket } from "node:net";
 import { Client } from "pg";
 import t, { type Test } from "tap";
 import { makePostgresIssuer } from "../../../runtime/adapters/issuers/postgres.ts";
@@ -8,7 +7,8 @@ import { systemClock } from "../../../runtime/adapters/system/clock.ts";
 import { systemRandom } from "../../../runtime/adapters/system/random.ts";
 import { runIdDigits } from "../../../runtime/model/ids.ts";
 import type { CredentialIssuer, LeaseRef } from "../../../runtime/ports/credential-issuer.ts";
-import { issuerContract, issuerLaws, newLease } from "../../../runtime/testkit/issuer-contract.ts";
+import { startFaultyProxy } from "../../../runtime/testkit/faulty-proxy.ts";
+import { issuerContract, issuerLaws, type Misbehaviour, newLease } from "../../../runtime/testkit/issuer-contract.ts";
 import { startPostgres } from "../../../runtime/testkit/postgres-server.ts";
 
 const installation = "0a1b2c3d";
@@ -36,6 +36,8 @@ function openIssuer(adminUrl = server.adminUrl, installed = installation): Crede
   return makePostgresIssuer({
     name: "warehouse",
     adminUrl,
+    transport: { ca: null, client: null, plaintext: false },
+    clientKey: null,
     installation: installed,
     clock: systemClock,
     random: systemRandom,
@@ -59,42 +61,9 @@ async function accepted(work: Promise<unknown>): Promise<"accepted" | "refused">
   );
 }
 
-/** Passes bytes on to the server until it is told to swallow them: a server that doesn't answer any more. */
-async function openWire() {
-  const sockets = new Set<Socket>();
-  let deaf = false;
-  const wire = createServer((near) => {
-    const far = connect(Number(new URL(server.adminUrl).port), "127.0.0.1");
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(from);
-      from.on("data", (chunk: Buffer) => {
-        if (!deaf) to.write(chunk);
-      });
-      from.on("close", () => to.destroy());
-      from.on("error", () => to.destroy());
-    }
-  });
-  await new Promise<void>((resolve) => wire.listen(0, "127.0.0.1", resolve));
-  const url = new URL(server.adminUrl);
-  url.port = String((wire.address() as { port: number }).port);
-  return {
-    url: url.href,
-    deafen() {
-      deaf = true;
-    },
-    close() {
-      for (const socket of sockets) socket.destroy();
-      wire.close();
-    },
-  };
-}
-
 async function openUnderTest(limited?: "limited", scope = "select:public.sales") {
-  const wire = await openWire();
-  const url = new URL(wire.url);
+  const proxy = await startFaultyProxy({ port: Number(new URL(server.adminUrl).port), speaks: "other" });
+  const url = Object.assign(new URL(server.adminUrl), { port: String(proxy.port) });
   if (limited !== undefined) Object.assign(url, { username: "limited", password: "limited" });
   const issuer = openIssuer(url.href);
   const opened: Client[] = [];
@@ -131,11 +100,12 @@ async function openUnderTest(limited?: "limited", scope = "select:public.sales")
     },
     elsewhere: async () => openIssuer(url.href, "ffffffff"),
     // A server that goes on listening and says nothing, or one that is gone.
-    takeDown: async () => (limited === undefined ? wire.deafen() : wire.close()),
+    takeDown: async () => (limited === undefined ? proxy.behave("silent") : proxy.close()),
+    misbehave: (how: Misbehaviour) => proxy.behave(how),
     async close() {
       for (const client of opened) await client.end();
-      wire.close();
       await issuer.close();
+      await proxy.close();
       await endAll(url);
     },
   };
@@ -259,7 +229,10 @@ t.test("a session that outlived its role is seen, and ended by the next revocati
   t.teardown(() => client.end());
   await admin.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
   t.equal(await accepted(client.query("SELECT 1")), "accepted", "dropping a role doesn't end its session");
-  t.match(await issuer.prove(lease, undefined, signal), { verdict: "alive", how: /1 sessions of it/ });
+  t.match(await issuer.prove(lease, undefined, signal), {
+    verdict: "alive",
+    how: /no such role, but 1 sessions and 0 prepared/,
+  });
   await issuer.revoke(lease, signal);
   t.equal(await accepted(client.query("SELECT 1")), "refused");
   t.match(await issuer.prove(lease, undefined, signal), { verdict: "dead" });

@@ -17,13 +17,14 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
 import { openSqliteStore, type SqliteStore } from "../../../runtime/adapters/stores/sqlite.ts";
-import { schemaVersion } from "../../../runtime/adapters/stores/sqlite-schema.ts";
+import { schemaVersion, steps } from "../../../runtime/adapters/stores/sqlite-schema.ts";
 import { systemRandom } from "../../../runtime/adapters/system/random.ts";
+import { makeLeases } from "../../../runtime/compose/leases.ts";
 import { makeSeals, verifyChain } from "../../../runtime/core/audit/chain.ts";
-import { makeBroker } from "../../../runtime/core/leases/broker.ts";
 import { MayflyError } from "../../../runtime/model/error.ts";
+import type { RunId } from "../../../runtime/model/ids.ts";
 import { openBox } from "../../../runtime/testkit/open-box.ts";
-import { handClock, newRunId, requestFor, rowOf, scriptedIssuer } from "../../core/leases/world.ts";
+import { handClock, leaseOf, newRunId, owner, requestFor, rowOf, scriptedIssuer } from "../../core/leases/world.ts";
 import { smallDisk } from "../../support/small-disk.ts";
 
 const seals = makeSeals(new Uint8Array(32));
@@ -166,12 +167,85 @@ t.test("a record that is no JSON is a corrupt ledger", async (t) => {
   await store.close();
 });
 
-t.test("a ledger of a newer version is refused: we would not know its leases", async (t) => {
+t.test("[CRASH-08] a ledger of a newer version is refused: we would not know its leases", async (t) => {
   const path = await writtenLedger(t);
   const db = new DatabaseSync(path);
   db.exec(`PRAGMA user_version = ${schemaVersion + 1}`);
   db.close();
   t.throws(() => open(path), { code: "store_corrupt", found: `schema ${schemaVersion + 1}`, next: /newer Mayfly/ });
+});
+
+/** A ledger as the first version of its tables had it, with an owner and an open lease of that time. */
+function ledgerOfVersionOne(path: string): RunId {
+  const runId = newRunId();
+  const db = new DatabaseSync(path);
+  db.exec(`PRAGMA journal_mode = WAL; ${steps[0]}; PRAGMA user_version = 1`);
+  db.prepare("INSERT INTO meta (key, value) VALUES ('installation', '0badcafe')").run();
+  db.prepare("INSERT INTO owners (id, owner) VALUES ('old', ?)").run(JSON.stringify(owner("old")));
+  const lease = leaseOf(runId, "issued");
+  const row = db.prepare("INSERT INTO leases (run_id, state, intended_at, lease) VALUES (?, 'issued', 1, ?)");
+  row.run(runId, JSON.stringify(lease));
+  db.close();
+  return runId;
+}
+
+t.test(
+  "[CRASH-15] a ledger of version 1 is brought on: its leases are there, and its owners can be fenced off",
+  async (t) => {
+    const path = join(t.testdir(), "ledger.db");
+    const runId = ledgerOfVersionOne(path);
+    const store = open(path);
+    t.teardown(() => store.close());
+    t.equal(store.installation, "0badcafe");
+    t.match(store.openLeases(), [{ runId, state: "issued" }]);
+    t.match(store.owners(), [{ id: "old", fence: 0 }], "of a process that knows no numbers");
+    await store.register(owner("new", "run"), () => true);
+    t.equal(store.owners().find(({ id }) => id === "new")?.fence, 1);
+    store.fence();
+  },
+);
+
+t.test("a process of version 1 that is still there registers and commits as before", async (t) => {
+  const path = join(t.testdir(), "ledger.db");
+  ledgerOfVersionOne(path);
+  const old = new DatabaseSync(path);
+  const register = old.prepare("INSERT INTO owners (id, owner) VALUES (?, ?)");
+  await open(path).close();
+  register.run("older", JSON.stringify(owner("older")));
+  old.close();
+  const store = open(path);
+  t.same(
+    store
+      .owners()
+      .map(({ id }) => id)
+      .sort(),
+    ["old", "older"],
+  );
+  await store.close();
+});
+
+t.test("[CRASH-15] a step that is interrupted has not happened: the next process takes it", async (t) => {
+  const path = join(t.testdir(), "ledger.db");
+  ledgerOfVersionOne(path);
+  const script = `
+    const { DatabaseSync } = await import("node:sqlite");
+    const db = new DatabaseSync(${JSON.stringify(path)});
+    db.exec("BEGIN IMMEDIATE; " + ${JSON.stringify(steps[1])});
+    process.kill(process.pid, "SIGKILL");`;
+  const killed = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  t.equal(killed.signal, "SIGKILL", killed.stderr);
+  const store = open(path);
+  t.match(store.owners(), [{ id: "old", fence: 0 }]);
+  await store.close();
+});
+
+t.test("two processes that bring on the same ledger at once: one does it, and both go on", async (t) => {
+  const path = join(t.testdir(), "ledger.db");
+  ledgerOfVersionOne(path);
+  const children = [1, 2, 3].map(() =>
+    spawn(process.execPath, childAt(path, "store.owners();"), { cwd, stdio: "inherit" }),
+  );
+  t.same(await Promise.all(children.map(async (child) => (await once(child, "exit"))[0])), [0, 0, 0]);
 });
 
 t.test("a directory that isn't there, or is no place for a file: store_unavailable with the path", (t) => {
@@ -187,7 +261,7 @@ t.test("a commit after the ledger was closed is refused, and takes the process n
   await store.close();
 });
 
-t.test("a ledger on a read-only disk is refused, and not as an empty one", async (t) => {
+t.test("[CRASH-08] a ledger on a read-only disk is refused, and not as an empty one", async (t) => {
   const disk = smallDisk(t, 4_194_304);
   if (disk === undefined) return t.plan(0, "no tmpfs can be mounted");
   const path = join(disk.directory, "ledger.db");
@@ -204,7 +278,7 @@ t.test("a ledger on a read-only disk is refused, and not as an empty one", async
   );
 });
 
-t.test("a ledger that another process holds locked is not waited for without end", async (t) => {
+t.test("[CRASH-08] a ledger that another process holds locked is not waited for without end", async (t) => {
   const path = await writtenLedger(t);
   const store = open(path);
   const other = new DatabaseSync(path);
@@ -227,7 +301,8 @@ t.test(
     const store = openSqliteStore({ path, clock, random: systemRandom, seals });
     t.teardown(() => store.close().catch(() => undefined));
     const issuer = scriptedIssuer();
-    const broker = makeBroker({ store, clock, box: openBox, issuer: async () => issuer });
+    const leases = { store, clock, random: systemRandom, box: openBox, onAlert: () => undefined };
+    const { broker } = makeLeases({ ...leases, issuer: async () => issuer });
     const running = newRunId();
     await broker.acquire(requestFor(running, clock));
 
@@ -250,12 +325,12 @@ t.test(
     for (const detail of kept) if (!details.includes(detail)) t.fail(`${detail} was said to be kept`);
     t.equal(details.at(-1), "space again");
     t.equal(verdictOf(store).ok, true);
-    const lease = store.lease(running);
-    if (lease !== undefined) t.match(await broker.retry(lease), { state: "revoked" });
+    await clock.advance(60_000);
+    t.match(store.lease(running), { state: "revoked" }, "and is proven dead in the ledger too");
   },
 );
 
-t.test("a write error in the middle of a commit loses nothing that was kept (file size limit)", (t) => {
+t.test("[CRASH-10] a write error in the middle of a commit loses nothing that was kept (file size limit)", (t) => {
   const path = join(t.testdir(), "ledger.db");
   const body = `
     let kept = 0, code = "";

@@ -93,3 +93,34 @@ t.test("a token that was revoked stays so when the process is another one", asyn
   t.match(second.store.tokens.find("partner", String(decodeJwt(kept.secret).jti)), { revoked: false });
   t.same((await second.issuer.sweep(signal)).length, 1);
 });
+
+t.test("what was ended is told until it has expired by the time that is asked for, issuer by issuer", async (t) => {
+  const { store, close } = await openAt(t.testdir());
+  t.teardown(close);
+  const { tokens } = store;
+  const now = systemClock.nowMs();
+  const put = (jti: string, issuer: string, expiresAt = now + 60_000) => {
+    const { runId } = newLease();
+    return tokens.put({ jti, issuer, runId, expiresAt }).then(() => runId);
+  };
+  const runs = [await put("mine", "partner"), await put("short", "partner", now + 1_000)];
+  await put("standing", "partner");
+  for (const run of [...runs, await put("theirs", "other")]) {
+    await tokens.revoke("partner", run);
+    await tokens.revoke("other", run);
+  }
+  const ended = (after: number) => tokens.revoked("partner", after).map(({ jti }) => jti);
+  t.strictSame(ended(now + 999).sort(), ["mine", "short"]);
+  t.strictSame(ended(now + 1_000), ["mine"]);
+  t.strictSame(ended(now + 60_000), []);
+});
+
+t.test("[CRED-31] a serial number that was given before is refused, and the one that has it stands", async (t) => {
+  const { store, close } = await openAt(t.testdir());
+  t.teardown(close);
+  const row = { jti: "40ab", issuer: "partner", runId: newLease().runId, expiresAt: systemClock.nowMs() + 60_000 };
+  await store.tokens.put(row);
+  await t.rejects(store.tokens.put({ ...row, runId: newLease().runId }));
+  await t.rejects(store.tokens.put(row));
+  t.match(store.tokens.find("partner", "40ab"), { revoked: false });
+});

@@ -30,6 +30,7 @@ async function serve(t: Test, changes: Partial<ControlHandlers> = {}) {
       return () => {};
     },
     kill: () => true,
+    revoke: async () => {},
     status: () => ({ running: 1, waiting: 2, pid: 3 }),
     ...changes,
   };
@@ -179,6 +180,7 @@ t.test("what a dead `start` left at the path is replaced", async (t) => {
     submit: async () => ({ id, isNew: false }),
     follow: () => undefined,
     kill: () => false,
+    revoke: async () => {},
     status: () => ({ running: 0, waiting: 0, pid: 0 }),
   });
   t.same(await makeControlClient(path).submit({ job: "sync", input: 1 }), { id, isNew: false });
@@ -203,7 +205,8 @@ t.test("closed, it is gone, and with it those who still followed", async (t) => 
 t.test("a path that no unix socket can have is refused with the way out", async (t) => {
   const path = join(tmpdir(), "x".repeat(120), "mayfly.sock");
   const handlers = { submit: async () => ({ id, isNew: true }), follow: () => undefined, kill: () => false };
-  await t.rejects(serveControl(path, { ...handlers, status: () => ({ running: 0, waiting: 0, pid: 0 }) }), {
+  const more = { revoke: async () => {}, status: () => ({ running: 0, waiting: 0, pid: 0 }) };
+  await t.rejects(serveControl(path, { ...handlers, ...more }), {
     code: "state_directory",
     next: /state:/,
   });

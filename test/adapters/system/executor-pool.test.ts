@@ -103,7 +103,7 @@ t.test("two runs that would share an executor", (t) =>
   }),
 );
 
-t.test("executors that keep every processor busy: the supervisor goes before them  (RES-10, RES-23)", (t) =>
+t.test("[RES-10] [RES-23] executors that keep every processor busy: the supervisor goes before them", (t) =>
   withPool(t, {}, async (pool) => {
     const executor = await pool.take(wanted);
     const niceOf = (pid: number | "self") => {
@@ -188,6 +188,30 @@ t.test("a wall that falls once, as on a machine that is too busy, is raised agai
     t.ok(existsSync(join(bin, "bwrap.tried")), "the first try failed");
     t.ok(isWhole(), "bubblewrap still stands around executors");
     t.same(warnings, []);
+    await executor.kill(5_000);
+  });
+});
+
+t.test("walls that stood and then fail again and again: no executor, rather than one without them", async (t) => {
+  const bin = join(directory, "later");
+  const later = `#!/bin/sh\n[ ! -e "${bin}/broken" ] || exit 1\nPATH="${process.env.PATH}" exec bwrap "$@"\n`;
+  mkdirSync(bin);
+  writeFileSync(join(bin, "bwrap"), later, { mode: 0o755 });
+  await withPool(t, { path: `${bin}:${process.env.PATH ?? ""}` }, async (pool, warnings) => {
+    if (!(process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, "bwrap")))) {
+      t.pass("not tried: bubblewrap is not installed");
+      return;
+    }
+    await (await pool.take(wanted)).kill(5_000);
+    writeFileSync(join(bin, "broken"), "");
+    await t.rejects(pool.take(wanted), { code: "executor_unavailable" });
+    t.same(warnings, []);
+    rmSync(join(bin, "broken"));
+    const executor = await pool.take(wanted);
+    t.ok(
+      executor.layers.every(({ name, armed }) => name !== "mount-tree" || armed),
+      "and behind them again once they stand",
+    );
     await executor.kill(5_000);
   });
 });

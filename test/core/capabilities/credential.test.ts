@@ -58,6 +58,8 @@ function open(
     secret: () => (ended ? undefined : secret),
     egress: () => undefined,
     parts: [secret],
+    standing: () => (ended ? "ended" : "live"),
+    use: () => (ended ? "ended" : "live"),
     query: async (query) => answer(query) as never,
     command: async (command) => answer(command as never) as never,
     exec: async (exec) => answer(exec as never) as never,
@@ -90,7 +92,7 @@ function open(
   };
 }
 
-t.test("a job without a grant: told what to add to its config, and nobody is asked", async (t) => {
+t.test("[CRED-04] a job without a grant: told what to add to its config, and nobody is asked", async (t) => {
   const { fetch, query, acquired, capability } = open(null);
   await t.rejects(fetch(), { name: "Denied", code: "grant", remedy: /credential: .* in jobs\.job/ });
   await t.rejects(query("select 1"), { name: "Denied", code: "grant" });

@@ -4,6 +4,7 @@ import type { Test } from "tap";
 import { Denied, type Failed } from "../../../runtime/core/capabilities/capability.ts";
 import type { SealedCredential } from "../../../runtime/core/capabilities/credential.ts";
 import { makeNetwork } from "../../../runtime/core/capabilities/network.ts";
+import { makeLeakGuard } from "../../../runtime/core/leases/leak-guard.ts";
 import { parseNetworkRule } from "../../../runtime/model/allowlist.ts";
 import type { AuditEvent } from "../../../runtime/model/audit-event.ts";
 import type { CheckedTarget } from "../../../runtime/model/checked.ts";
@@ -34,6 +35,8 @@ export interface WorldParts {
   allow: string[];
   privateAddresses?: string[];
   sealed?: SealedCredential | null;
+  /** The job was given this text. */
+  revealed?: string;
   limits?: Partial<Limits>;
   /** Answers by name; a function is asked each time. */
   names?: Record<string, string[] | (() => string[] | Promise<string[]>)>;
@@ -45,6 +48,8 @@ export interface WorldParts {
 /** What a request has beside its URL. */
 export type More = Partial<Omit<Arguments<"http.request">, "body">> & {
   body?: string;
+  /** In the place of `body`. */
+  bytes?: Uint8Array;
   /** How the guest sends it: with the call, or when it is asked. */
   sends?: "inline" | "stream" | "again";
 };
@@ -103,7 +108,15 @@ export function makeWorld(parts: WorldParts) {
     if (!parsed.ok) throw new Error(parsed.message);
     return parsed.rule;
   });
+  const guard = makeLeakGuard({
+    isRevealed: parts.revealed !== undefined,
+    known: [],
+    onLeak: () => {},
+    onBlind: () => {},
+  });
+  guard.arm([parts.revealed ?? "", parts.sealed?.reveal() ?? ""]);
   const network = makeNetwork({
+    guard,
     grant: { allow, privateAddresses: parts.privateAddresses ?? [] },
     sealed: parts.sealed ?? null,
     resolver: {
@@ -120,11 +133,11 @@ export function makeWorld(parts: WorldParts) {
 
   /** Through both steps, as the gate takes them. */
   async function request(url: string, more: More = {}, signal = new AbortController().signal) {
-    const { body, sends = "inline", bodyBytes = null, ...own } = more;
-    const whole = Buffer.from(body ?? "");
+    const { body, bytes: given, sends = "inline", bodyBytes = null, ...own } = more;
+    const whole = Buffer.from(given ?? body ?? "");
     const upload = () => inOnePiece(whole);
     const context = { signal, usage, upload, record: async (event: AuditEvent) => void events.push(event) };
-    const kind = body === undefined ? ("none" as const) : sends;
+    const kind = (given ?? body) === undefined ? ("none" as const) : sends;
     const args = { url, method: "GET", headers: [], redirect: "follow" as const, body: kind, bodyBytes, ...own };
     const bytes = kind === "inline" ? whole : Buffer.alloc(0);
     const plan = await network.request.authorize(args, bytes, context);
@@ -146,7 +159,7 @@ export function makeWorld(parts: WorldParts) {
     throw new Error(`${args[0]} was answered`);
   }
 
-  return { network, request, refusal, dials, asked, events, clock, usage };
+  return { network, request, refusal, guard, dials, asked, events, clock, usage };
 }
 
 /** A sealed credential whose life the test holds. */
@@ -158,6 +171,7 @@ export function makeSealed(value: string, hosts: string[], header = "authorizati
     hosts,
     ...{ requests: null, perRequest: 1 },
     reveal: () => state.value,
+    isExpired: () => false,
     key: () => undefined,
     wasFetched: () => state.value !== undefined,
     use: () => {},

@@ -149,7 +149,8 @@ t.test("as often as granted: each request with it is counted, and no other", asy
 });
 
 t.test("a client certificate is shown to its hosts over TLS, once the job has asked for it", async (t) => {
-  const key = { kind: "client-certificate", certificates: "PEM", privateKey: "KEY" } as const;
+  const ended = new AbortController().signal;
+  const key = { kind: "client-certificate", certificates: "PEM", privateKey: "KEY", ended } as const;
   const allow = ["GET https://api.partner.test/*", "GET https://other.partner.test/*", "GET http://api.partner.test/*"];
   const dialWith = async (url: string, more: Partial<SealedCredential>) => {
     const { sealed } = sealedAt({ tls: "client" }, ascii, { key: () => key, ...more });
@@ -162,6 +163,6 @@ t.test("a client certificate is shown to its hosts over TLS, once the job has as
   t.equal(await dialWith("http://api.partner.test/", {}), null, "nor does one without TLS");
   t.equal(await dialWith("https://api.partner.test/", { wasFetched: () => false }), null, "nor before it is asked for");
   const { sealed } = sealedAt({ tls: "client" }, ascii, { reveal: () => undefined });
-  const ended = await makeWorld({ ...partner, allow, sealed }).refusal("https://api.partner.test/");
-  t.equal(ended.code, "ended", "and after its end there is no falling back to a connection without");
+  const refused = await makeWorld({ ...partner, allow, sealed }).refusal("https://api.partner.test/");
+  t.equal(refused.code, "ended", "and after its end there is no falling back to a connection without");
 });

@@ -1,9 +1,11 @@
 // Bodies that pass through egress piece by piece: counted, searched for the credential across the borders of pieces, and
 // within the one time that a request has.
 import t from "tap";
-import { Denied } from "../../../runtime/core/capabilities/capability.ts";
+import { type CallContext, Denied } from "../../../runtime/core/capabilities/capability.ts";
 import { askedOf } from "../../../runtime/core/capabilities/network-asked.ts";
+import { makeEgressLeaks } from "../../../runtime/core/capabilities/network-leaks.ts";
 import { guardPieces } from "../../../runtime/core/capabilities/network-sealed.ts";
+import { makeLeakGuard } from "../../../runtime/core/leases/leak-guard.ts";
 import { ExchangeFailure, type HttpClient, inOnePiece } from "../../../runtime/ports/http-client.ts";
 import { makeSealed, makeWorld, orders, partner, redirectTo } from "./egress-world.ts";
 
@@ -28,12 +30,19 @@ async function through(pieces: AsyncIterable<Uint8Array>): Promise<{ sent: strin
 t.test(
   "a credential in a streamed body is found wherever the pieces are cut, and no byte of it goes out",
   async (t) => {
-    const { sealed } = makeSealed("s3cret-value", ["api.partner.test"]);
-    for (const secret of ["s3cret-value", sealed.placeholder]) {
+    const value = "s3cret-value";
+    const { sealed } = makeSealed(value, ["api.partner.test"]);
+    const guard = makeLeakGuard({ isRevealed: false, known: [], onLeak: () => {}, onBlind: () => {} });
+    guard.arm([value]);
+    const leaks = makeEgressLeaks({ guard, placeholder: sealed.placeholder });
+    const context = { record: async () => {} } as unknown as CallContext;
+    const both = (pieces: AsyncIterable<Uint8Array>) =>
+      guardPieces(sealed, asked, leaks.pieces(asked, pieces, context));
+    for (const secret of [value, sealed.placeholder]) {
       const text = `before ${secret} after`;
       for (let one = 1; one < text.length - 1; one += 1) {
         for (const two of [one, Math.min(one + 1, text.length), Math.min(one + 5, text.length)]) {
-          const { sent, code } = await through(guardPieces(sealed, asked, cut(text, one, two)));
+          const { sent, code } = await through(both(cut(text, one, two)));
           t.equal(code, "credential_place");
           t.ok("before ".startsWith(sent), `cut at ${one} and ${two}, ${JSON.stringify(sent)} went out`);
         }

@@ -30,7 +30,7 @@ async function makeRemains(t: Test, changes: Partial<ReaperParts> = {}) {
   const reaper = makeReaper({
     store: world.store,
     clock: world.clock,
-    broker: world.broker,
+    revoker: world.revoker,
     identity: { active: () => [], end: async () => {} },
     trees: makeFileTrees({ directory: runs }),
     killLeftBehind,
@@ -139,7 +139,7 @@ t.test("a run of this process whose end could not be written is closed like an o
   t.equal(remains.issuer.live.size, 0);
 });
 
-t.test("directories of dead runs are removed, with a record and without", async (t) => {
+t.test("[CRASH-14] directories of dead runs are removed, with a record and without", async (t) => {
   const { runs, reaper, store, issuer, ...rest } = await makeRemains(t);
   const recorded = await leave({ store, issuer, ...rest }, "revoked");
   const unrecorded = newRunId();
@@ -168,15 +168,18 @@ t.test("an executor that outlived its supervisor is killed", async (t) => {
   t.match(remains.store.run(id), { tornDown: true, record: { teardown: { process: "confirmed" } } });
 });
 
-t.test("a stranger that got the executor's pid lives: the same pid with another start time is not ours", async (t) => {
-  const remains = await makeRemains(t);
-  const { child, pid, startTicks } = sleeper(t);
-  const id = await leave(remains, "revoked", { pid, startTicks: startTicks - 1 });
-  await remains.reaper.recover();
-  t.equal(readStat(pid)?.startTicks, startTicks, "it is still there");
-  t.notOk(child.killed);
-  t.match(remains.store.run(id), { tornDown: true, record: { teardown: { process: "confirmed" } } });
-});
+t.test(
+  "[CRASH-03] a stranger that got the executor's pid lives: the same pid with another start time is not ours",
+  async (t) => {
+    const remains = await makeRemains(t);
+    const { child, pid, startTicks } = sleeper(t);
+    const id = await leave(remains, "revoked", { pid, startTicks: startTicks - 1 });
+    await remains.reaper.recover();
+    t.equal(readStat(pid)?.startTicks, startTicks, "it is still there");
+    t.notOk(child.killed);
+    t.match(remains.store.run(id), { tornDown: true, record: { teardown: { process: "confirmed" } } });
+  },
+);
 
 t.test("an executor that can't be killed is not forgotten: its pid stays for the next try", async (t) => {
   let isGone = false;
@@ -217,7 +220,7 @@ t.test("an accepted run for which nobody waits any more is closed as lost", asyn
 });
 
 t.test(
-  "an issuer that is down during recovery: the lease stays open, is tried again when due, and then proven",
+  "[CRASH-17] an issuer that is down during recovery: the lease stays open, is tried again when due, and then proven",
   async (t) => {
     const remains = await makeRemains(t);
     const { reaper, issuer, store, clock, alerts } = remains;
@@ -286,10 +289,10 @@ t.test("a credential that is alive after its revocation is not called dead, howe
     await remains.reaper.tick();
     await remains.clock.advance(60_000);
   }
-  t.match(remains.store.lease(id), { state: "unconfirmed", lastError: "still alive: resource: taken", attempts: 5 });
+  t.match(remains.store.lease(id), { state: "unconfirmed", lastError: "still alive: resource: taken", attempts: 15 });
 });
 
-t.test("a crash in the middle of recovery, and again: the next one finishes", async (t) => {
+t.test("[CRASH-05] a crash in the middle of recovery, and again: the next one finishes", async (t) => {
   const remains = await makeRemains(t);
   const ids = await Promise.all(["intended", "issued", "revoking"].map((state) => leave(remains, state as LeaseState)));
   let commits = 0;

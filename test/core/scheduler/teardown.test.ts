@@ -21,7 +21,7 @@ function scripted({ ending, lease }: Script) {
     return answer as T;
   };
   const parts = {
-    order: { id: "run_x", spec: { grants: { credential: {} } } },
+    order: { id: "run_x", spec: { grants: { credential: {}, identity: null } } },
     parts: {
       clock: { setTimer: (delayMs: number, call: () => void) => timers.push({ delayMs, call }) },
       broker: { end: () => ask("lease", lease) },
