@@ -87,12 +87,10 @@ audit
   .option("--json", "one JSON object a line")
   .action(async (options) => (await import("./commands/audit.ts")).list(options));
 
-const keys = command("keys", "the keys of this installation: ids, ages, and what each wraps")
-  .option("--json", "as JSON")
-  .action(async (options) => (await import("./commands/keys.ts")).list(options));
-const keysCommand = (name: string, description: string) =>
-  keys.command(name).description(description).option("--config <path>", "the config file");
-keysCommand("list", "the same")
+const keys = program.command("keys").description("the keys of this installation");
+const keysCommand = (name: string, description: string, isDefault = false) =>
+  keys.command(name, { isDefault }).description(description).option("--config <path>", "the config file");
+keysCommand("list", "ids, ages, and what each wraps (what `mayfly keys` does)", true)
   .option("--json", "as JSON")
   .action(async (options) => (await import("./commands/keys.ts")).list(options));
 keysCommand("rotate", "new wrapping, data and signing keys; what was sealed before still opens")
