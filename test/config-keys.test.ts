@@ -52,7 +52,7 @@ t.test("words that are refused", async (t) => {
   t.match(only(keys.file({ rotation: "367d" })), /^keys\.rotation: .*at most 366d/);
 });
 
-t.test("[OPS-05] a PIN, a token or a root credential in the config itself is refused and not shown", async (t) => {
+t.test("a PIN, a token or a root credential in the config itself is refused and not shown (OPS-05)", async (t) => {
   const pin = only({ ...pkcs11, pin: "1234-secret" });
   t.match(pin, /^keys\.pin: .*\{ env: "NAME" \} or \{ file: "\.\/path" \}/);
   t.notMatch(pin, /1234/);

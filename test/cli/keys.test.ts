@@ -240,7 +240,7 @@ t.test(
 );
 
 t.test(
-  "[OPS-05] `check` says of each root credential where it is, and fails for one that others can read",
+  "`check` says of each root credential where it is, and fails for one that others can read (OPS-05)",
   async (t) => {
     const issuers = `issuers: {
     one: issuers.postgres({ url: { env: "ONE_URL" } }), two: issuers.postgres({ url: { file: "./two" } }), three: issuers.postgres({ url: { file: "./three" } }) },`;
@@ -262,7 +262,7 @@ t.test(
   },
 );
 
-t.test("[AUD-05] without its audit key a log is not continued with another, and can still be read", async (t) => {
+t.test("[CRASH-08] without its audit key a log is not continued with another, and can still be read", async (t) => {
   const here = await makeProject(t, { config: configOf({ report: "" }), jobs });
   await reported(t, here);
   rmSync(join(here.state, "keys", "audit.sealed"));

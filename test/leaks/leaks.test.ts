@@ -15,7 +15,20 @@ async function sinksOf(runs: Runs, ...records: RunRecord[]) {
   const told = runs.events.map((event) => JSON.stringify(event)).join("\n");
   const logs = (await Promise.all(records.map((record) => runs.logs(record)))).flat().join("\n");
   const names = Object.keys(fileSinks(runs.runtime.state.path)).join("\n");
-  return { told, logs, names, records: JSON.stringify(records), ...fileSinks(runs.runtime.state.path) };
+  const opened = await Promise.all(records.map((record) => outputsOf(runs, record)));
+  const files = fileSinks(runs.runtime.state.path);
+  return { told, logs, names, records: JSON.stringify(records), ...files, ...Object.assign({}, ...opened) };
+}
+
+/** On the disk they are sealed: what counts is what a reader gets. */
+async function outputsOf(runs: Runs, { id, outputs }: RunRecord): Promise<Record<string, Uint8Array>> {
+  const opened: Record<string, Uint8Array> = {};
+  for (const output of outputs) {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of runs.runtime.archive.readOutput(id, output)) pieces.push(piece);
+    opened[`output ${id} ${output.path}`] = Buffer.concat(pieces);
+  }
+  return opened;
 }
 
 /** The same jobs, with a guard and without one. */

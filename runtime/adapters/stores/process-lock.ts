@@ -15,6 +15,9 @@ const waitMsMax = 30_000;
 const pauseMs = 10;
 const busy = 5; // SQLITE_BUSY
 
+/** Referred to for as long as they are held: one that is collected as garbage lets go of its lock. */
+const holders = new Set<DatabaseSync>();
+
 export function makeProcessLock(path: string): ProcessLock {
   let last: Promise<unknown> = Promise.resolve();
   return {
@@ -28,6 +31,7 @@ export function makeProcessLock(path: string): ProcessLock {
 
 async function alone<T>(path: string, act: () => Promise<T>): Promise<T> {
   const db = new DatabaseSync(path, { timeout: 0 });
+  holders.add(db);
   try {
     chmodSync(path, 0o600);
     for (let waitedMs = 0; !takes(db); waitedMs += pauseMs) {
@@ -36,6 +40,7 @@ async function alone<T>(path: string, act: () => Promise<T>): Promise<T> {
     }
     return await act();
   } finally {
+    holders.delete(db);
     db.close();
   }
 }

@@ -58,7 +58,7 @@ t.test("what isn't there: which source, and what to do", async (t) => {
   t.match(refusal({ sealed: "PG" }, { PG: canary }), {}, "a variable is no sealed credential");
 });
 
-t.test("[OPS-05] a file that others could have read or written is refused, and shows nothing of itself", async (t) => {
+t.test("a file that others could have read or written is refused, and shows nothing of itself (OPS-05)", async (t) => {
   for (const mode of [0o640, 0o604, 0o620, 0o602, 0o644, 0o660, 0o610]) {
     const error = refusal({ file: fileIn(t, mode) });
     t.match(error, { code: "secret_missing", found: `mode 0${mode.toString(8)}`, next: /chmod 600/ });
@@ -72,7 +72,7 @@ t.test("[OPS-05] a file that others could have read or written is refused, and s
   t.match(refusal({ file: fifo }), { found: "no regular file" }, "without waiting for whoever writes to it");
 });
 
-t.test("[OPS-05] a file of another user is refused", { skip: process.getuid?.() !== 0 && "not root" }, async (t) => {
+t.test("a file of another user is refused (OPS-05)", { skip: process.getuid?.() !== 0 && "not root" }, async (t) => {
   const path = fileIn(t);
   chownSync(path, 65_534, 65_534);
   t.match(refusal({ file: path }), { found: "owner 65534" });
@@ -94,7 +94,7 @@ t.test("`check` says of each where it is, whether it is there, and what to do", 
 });
 
 t.test(
-  "[OPS-05] a directory that others may write to, and a repository that would carry it away, are warned of",
+  "a directory that others may write to, and a repository that would carry it away, are warned of (OPS-05)",
   async (t) => {
     const path = fileIn(t);
     t.same(inspect({ file: path }).warnings, [], "below a sticky /tmp nobody else can replace it");
