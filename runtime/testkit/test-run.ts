@@ -57,7 +57,8 @@ async function testConfig(job: string, options: TestRunOptions, stateDirectory: 
   const config = parseConfig(file.value, file);
   const spec = config.jobs[job];
   const identity = { ...config.identity, listen: { ...config.identity.listen, port: 0 } }; // beside whatever runs
-  const ours = { ...config, stateDirectory, identity };
+  const keys = { provider: "file" as const, rotationMs: config.keys.rotationMs }; // a test needs no module or service
+  const ours = { ...config, stateDirectory, identity, keys };
   if (spec === undefined || options.mounts === undefined) return ours;
   for (const guest of Object.keys(options.mounts)) {
     if (!Object.hasOwn(spec.grants.files.mounts, guest))

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { systemClock } from "../../runtime/adapters/system/clock.ts";
 import { makeSoftHsm, softHsmMissing } from "../../runtime/testkit/soft-hsm.ts";
+import { testRun } from "../../runtime/testkit/test-run.ts";
 import { startVaultStandIn } from "../../runtime/testkit/vault-stand-in.ts";
 import {
   type CliOptions,
@@ -290,6 +291,24 @@ t.test("an audit key that lay in the clear is sealed and destroyed, and the chai
   writeFileSync(plain, Buffer.alloc(32, 7), { mode: 0o600 });
   t.match(await mayfly(t, here, ["run", "report"]), { code: 2, stderr: /another key than the sealed one/ });
   t.ok(existsSync(plain), "evidence isn't destroyed");
+});
+
+t.test("an author's test of a job needs neither the module nor the service that the config names", async (t) => {
+  const words = { provider: "pkcs11", module: "/nonexistent.so", token: "none", pin: { env: "NO_PIN" } };
+  const audience = "https://verifier.test";
+  const job = `identity: { audiences: ["${audience}"] }`;
+  const here = await makeProject(t, {
+    config: `import { defineConfig } from "mayfly";
+      export default defineConfig(${configOf({ says: job }, `keys: ${JSON.stringify(words)} as const,`)});`,
+    jobs: {
+      says: `import { defineJob } from "mayfly";
+        export default defineJob(async (c) => { await c.files.write("/output/a", "b"); return c.identity.token("${audience}"); });`,
+    },
+  });
+  const { state, result, outputs } = await testRun("says", { config: join(here.directory, "sandbox.config.ts") });
+  t.equal(state, "succeeded");
+  t.match(result, /^ey/);
+  t.equal(Buffer.from(outputs.get("a") ?? []).toString(), "b");
 });
 
 const hsmMissing = (await softHsmMissing()) ?? false;
