@@ -46,8 +46,8 @@ export async function measure(bench: Bench, only: readonly Part[]): Promise<Find
   if (only.includes("a")) findings.warmStart = await measureWarmStart(bench);
   if (only.includes("b")) findings.rates = await measureRates(bench);
   if (only.includes("c")) {
-    findings.revokeJwt = await measureRevoke(bench, openJwtWorld, bench.quick ? 3 : 100);
-    findings.revokePostgres = await measureRevoke(bench, openPostgresWorld, bench.quick ? 2 : 60);
+    findings.revokeJwt = (await measureRevoke(bench, openJwtWorld, bench.quick ? 3 : 100)).found;
+    findings.revokePostgres = (await measureRevoke(bench, openPostgresWorld, bench.quick ? 2 : 60)).found;
   }
   if (only.includes("d")) findings.memory = await measureMemory(bench);
   if (only.includes("e")) findings.egress = await measureEgress(bench);

@@ -1,6 +1,6 @@
 // The supervisor of the benchmark of revocations: the real runtime with one issuer, one job that holds its credential until
-// it is told to end. Tells its parent each credential the moment that it was issued, and the moment that a run's result
-// was there.
+// it is told to end. Tells its parent each credential once its job has used it (a role may have few sessions at once, and a
+// thief would take the job's), and the moment that a run's result was there.
 import { makeUndiciClients } from "../../runtime/adapters/system/undici-client.ts";
 import { openRuntime } from "../../runtime/compose.ts";
 import { parseConfig, type SandboxConfig } from "../../runtime/config.ts";
@@ -17,6 +17,8 @@ export interface RevokeOptions {
   authorities: readonly string[];
   /** Of the job; the input is the name of the file that ends it. */
   body: string;
+  /** What the job logs when it has used its credential. */
+  usedLine: string;
 }
 
 export type RevokeSays =
@@ -25,15 +27,19 @@ export type RevokeSays =
   /** `resultAt`: `machineMs`. */
   | { type: "ended"; resultAt: number; lease: string | null; state: string; error: string | null };
 
-async function main({ directory, words, env, authorities, body }: RevokeOptions): Promise<void> {
+async function main({ directory, words, env, authorities, body, usedLine }: RevokeOptions): Promise<void> {
   let resultAt = Number.NaN;
+  const issuedOf = new Map<string, Issued>();
   const runtime = await openRuntime({
     config: parseConfig(words, { directory, path: `${directory}/sandbox.config.ts` }),
     role: "start",
     osSandbox: "preferred",
     env: { ...process.env, ...env },
-    onEvent: ({ type }) => {
-      if (type === "result") resultAt = machineMs();
+    onEvent: (event) => {
+      if (event.type === "result") resultAt = machineMs();
+      if (event.type !== "log" || event.text !== usedLine) return;
+      const shown = issuedOf.get(event.runId);
+      if (shown !== undefined) say({ type: "issued", issued: shown });
     },
     onWarning: (message) => process.stderr.write(`bench: ${message}\n`),
     world: {
@@ -48,7 +54,7 @@ async function main({ directory, words, env, authorities, body }: RevokeOptions)
                 const issued = await issuer.issue(request, signal, note);
                 const { secret, egress } = issued;
                 const shown = { runId: request.lease.runId, secret, ...(egress === undefined ? {} : { egress }) };
-                say({ type: "issued", issued: shown });
+                issuedOf.set(shown.runId, shown);
                 return issued;
               }) satisfies typeof issuer.issue,
             },

@@ -19,6 +19,7 @@ export async function openAwsWorld(): Promise<IssuerWorld> {
   const { host } = new URL(server.url);
   return {
     kind: "aws",
+    checks: `the session, at each request${process.env.MAYFLY_TEST_CEPH === "1" ? "" : " (stand-in)"}`,
     issuer: {
       ...{ kind: "aws", region: "us-east-1", endpoints: { sts: server.url, iam: server.url } },
       root: { accessKeyId: { env: "WORLD_AWS_ID" }, secretAccessKey: { env: "WORLD_AWS_SECRET" } },

@@ -32,6 +32,7 @@ export async function openJwtWorld(): Promise<IssuerWorld> {
   const host = `127.0.0.1:${(partner.address() as AddressInfo).port}`;
   return {
     kind: "jwt",
+    checks: "introspection, at each request",
     issuer: { kind: "jwt", audience: "https://partner.example/", listen: `127.0.0.1:${port}` },
     credential: { scope: ["orders:read"], hosts: [host] },
     network: { allow: [`GET http://${host}/*`] },

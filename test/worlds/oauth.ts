@@ -10,6 +10,7 @@ async function openWorld(mode: "registration" | "token"): Promise<IssuerWorld> {
   const { host } = new URL(server.resource);
   return {
     kind: mode === "token" ? "oauth-token" : "oauth",
+    checks: "introspection, at each request",
     issuer: {
       ...{ kind: "oauth", server: server.url, client: { id: "mayfly", secret: { env: "WORLD_OAUTH_SECRET" } }, mode },
       ...(mode === "registration" ? { initialToken: { env: "WORLD_OAUTH_INITIAL" } } : {}),

@@ -19,6 +19,7 @@ export async function openPostgresWorld(): Promise<IssuerWorld> {
   };
   return {
     kind: "postgres",
+    checks: "the role at login, and a session that was open",
     issuer: { kind: "postgres", url: { env: "WORLD_PG_URL" } },
     credential: { scope: ["select:public.sales"], delivery: "query" },
     env: { WORLD_PG_URL: server.adminUrl },

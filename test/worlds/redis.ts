@@ -19,6 +19,7 @@ export async function openRedisWorld(): Promise<IssuerWorld> {
   };
   return {
     kind: "redis",
+    checks: "the user at login, and a session that was open",
     issuer: { kind: "redis", url: { env: "WORLD_REDIS_URL" } },
     credential: { scope: ["incr:visits:*"], delivery: "command" },
     env: { WORLD_REDIS_URL: server.adminUrl },

@@ -14,6 +14,7 @@ export async function openSshWorld(): Promise<IssuerWorld> {
   const { host, port, hostKey, user } = server;
   return {
     kind: "ssh",
+    checks: "the revocation list, at each login; never an open session",
     issuer: {
       kind: "ssh",
       host: `${host}:${port}`,

@@ -46,6 +46,7 @@ export async function openVaultWorld(): Promise<IssuerWorld & { issued(): string
   const host = `127.0.0.1:${(resource.address() as AddressInfo).port}`;
   return {
     kind: "vault",
+    checks: "the password, at each request (stand-in)",
     issued: () => given,
     issuer: {
       ...{ kind: "vault", url: vault.url, login: { role: "mayfly", audience } },

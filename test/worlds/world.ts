@@ -12,6 +12,8 @@ export interface Issued {
 
 export interface IssuerWorld {
   kind: string;
+  /** What its relying party looks at, and when: no credential is dead to it sooner. */
+  checks: string;
   issuer: AuthorIssuer;
   credential: Omit<AuthorCredential, "issuer" | "ttl" | "purpose">;
   network?: AuthorNetwork;

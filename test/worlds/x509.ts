@@ -16,6 +16,7 @@ export async function openX509World(): Promise<IssuerWorld> {
   const host = `127.0.0.1:${server.port}`;
   return {
     kind: "x509",
+    checks: "the revocation list, at each handshake",
     issuer: { kind: "x509" },
     credential: { scope: ["role:orders-reader"], place: { tls: "client" }, hosts: [host] },
     network: { allow: [`GET https://${host}/*`] },
