@@ -11,6 +11,7 @@
 // Each step finds out where the last one got to. What the role made is dropped, and not handed on to the administrator: a
 // view, a rule or a function of the role's would act with his rights from then on. Nothing of others is dropped; where
 // something of others stands in the way, the failure names it.
+import { setTimeout as pause } from "node:timers/promises";
 import type { Client } from "pg";
 import { escapeLine, quote } from "../../model/error.ts";
 import { IssuerFailure } from "../../ports/credential-issuer.ts";
@@ -26,8 +27,11 @@ export interface RoleSighting {
   prepared: number;
 }
 
+/** Of one session by its process id. */
 const terminateWaitMs = 2_000;
-const terminateTriesMax = 3;
+/** Of all of a role's: some five seconds together. A session may be in the middle of something that can't be stopped. */
+const terminateTriesMax = 100;
+const terminatePauseMsMax = 50;
 const undefinedObject = "42704";
 const dependentObjects = "2BP01";
 
@@ -149,13 +153,15 @@ async function orNamed(dropping: Promise<unknown>, role: string, database: strin
 const sessionsOf =
   "FROM pg_stat_activity WHERE (usesysid = $1::oid OR application_name = $2) AND pid <> pg_backend_pid()";
 
+/** Waits here and not in the server, whose own wait looks only every 100 ms. */
 async function terminateSessions(pool: AdminPool, role: string, oid: number | null, signal: AbortSignal) {
-  for (let attempt = 1; attempt <= terminateTriesMax; attempt += 1) {
+  for (let attempt = 0; attempt < terminateTriesMax; attempt += 1) {
     const { rows } = await pool.run(
-      (client) => client.query(`SELECT pg_terminate_backend(pid, ${terminateWaitMs}) ${sessionsOf}`, [oid, role]),
+      (client) => client.query(`SELECT pg_terminate_backend(pid) ${sessionsOf}`, [oid, role]),
       signal,
     );
     if (rows.length === 0) return;
+    await pause(Math.min(terminatePauseMsMax, 2 ** attempt), undefined, { signal });
   }
   const { sessions } = await lookForRole(pool, role, oid, signal);
   if (sessions === 0) return;
