@@ -3,6 +3,7 @@ import type { SqliteStore } from "./adapters/stores/sqlite.ts";
 import { findCgroups } from "./adapters/system/cgroup.ts";
 import { systemClock } from "./adapters/system/clock.ts";
 import { cronTicker } from "./adapters/system/cron-ticker.ts";
+import { descriptorsForWork } from "./adapters/system/descriptors.ts";
 import { makeBundler } from "./adapters/system/esbuild-bundler.ts";
 import { prepareExecutorFiles } from "./adapters/system/executor-files.ts";
 import { makeExecutorPool, type SandboxedPool } from "./adapters/system/executor-pool.ts";
@@ -89,6 +90,8 @@ export interface Runtime {
   /** Rejects with IssuerFailure or MayflyError when it can't be had. */
   issuer(name: string): Promise<CredentialIssuer>;
   bundle(job: JobSpec): Promise<Bundle>;
+  /** Notes how far the audit log has come; for a timer. */
+  mark(): void;
   /** Gives everything back. Runs must have ended: drain the scheduler first. */
   close(): Promise<void>;
 }
@@ -107,7 +110,7 @@ export async function openRevocation(
   const ledger = openLedger(config, env);
   const { store, state, keys } = ledger;
   try {
-    await ledger.audited();
+    await ledger.audited(onAlert);
   } catch (error) {
     await ledger.close();
     throw error;
@@ -138,7 +141,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const store = world.around?.store(ledger.store) ?? ledger.store;
   const owner = thisProcess(options.role, systemClock, systemRandom);
   try {
-    const seals = await ledger.audited();
+    const seals = await ledger.audited(options.onWarning);
     const isFirst = await store.register(owner, isAlive);
     if (!isFirst) throw alreadyStarted(store.owners().find((other) => other.role === "start" && isAlive(other)));
     const pool = world.pool ?? (await openPool({ ...options, env }, store.installation, state, owner.id));
@@ -179,6 +182,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       onAlert,
       concurrency: config.scheduler.concurrency,
       waitingMax: config.scheduler.queueMax,
+      descriptorsLeft: descriptorsForWork,
       ...(world.guestTime === undefined ? {} : { guestTime: world.guestTime }),
     });
     const reaper = makeReaper({
@@ -224,6 +228,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       owner,
       issuer: issuers.get,
       bundle,
+      mark: ledger.mark,
       async close() {
         await revoker.close();
         await Promise.all([

@@ -22,6 +22,8 @@ export interface AuditEvent {
 export type AuditType =
   | "start"
   | "stop"
+  /** The ledger is older than the log once was. What it says of leases is tried again, at their issuers. */
+  | "ledger.restored"
   | "run.accepted"
   | "run.refused"
   | "run.skipped"

@@ -63,6 +63,7 @@ export const errorCodes = {
   lease_moved: "runtime",
   fenced: "runtime",
   draining: "runtime",
+  busy: "runtime",
   audit_invalid: "runtime",
   defence_broken: "runtime",
   internal: "runtime",

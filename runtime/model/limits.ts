@@ -73,3 +73,8 @@ export interface FileQuota {
 
 export const defaultFileQuota: FileQuota = { bytes: 16 * MiB, entries: 1_000, depth: 16 };
 export const fileQuotaCeiling: FileQuota = { bytes: 4_096 * MiB, entries: 1_000_000, depth: 64 };
+
+/** Descriptors of the supervisor that no new work may take: what ends runs and credentials has them. */
+export const descriptorReserve = 48;
+/** What one more run takes of them, with its pipes and its first connections. */
+export const descriptorsPerRun = 16;

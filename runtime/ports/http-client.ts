@@ -31,6 +31,7 @@ export type RequestBody =
 /** Why an exchange failed, in words that name no address and no errno (NET-38). */
 export type ExchangeFailureCode =
   | "net_unreachable" // refused, reset, no route, no answer to connect: all one
+  | "net_busy" // this host has no room for one more
   | "net_timeout"
   | "net_tls"
   | "net_protocol" // what came back is not HTTP

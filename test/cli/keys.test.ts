@@ -2,13 +2,13 @@
 // directory gives away, and what needs no key at all.
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import t, { type Test } from "tap";
+import t from "tap";
 import { testRun } from "../../runtime/testkit/test-run.ts";
-import { configOf, eventually, ledgerOf, makeProject, mayfly, type Project } from "../support/cli.ts";
+import { configOf, ledgerOf, makeProject, mayfly } from "../support/cli.ts";
 import { filesOf, jobs, keysOf, outputOf, report, reported, rotate } from "../support/keys.ts";
 import { keyStoreIn } from "../support/signing-keys.ts";
 import { processesOf, startMayfly } from "../support/start.ts";
-import { openVaultWorld } from "../worlds/vault.ts";
+import { holding, vaultProject } from "../support/vault-project.ts";
 
 t.setTimeout(180_000);
 
@@ -52,43 +52,6 @@ t.test(
     });
   },
 );
-
-async function vaultProject(t: Test, issuer: (issuer: object) => object = (same) => same) {
-  const world = await openVaultWorld();
-  t.teardown(() => world.stop());
-  const credential = JSON.stringify({ ...world.credential, issuer: "warehouse", ttl: "2m", purpose: "test" });
-  const identity = "identity: { audiences: ['https://verifier.test'] },";
-  const top = `identity: ${JSON.stringify(world.identity)}, issuers: { warehouse: ${JSON.stringify(issuer(world.issuer))} },`;
-  const here = await makeProject(t, {
-    config: configOf(
-      {
-        holds: `credential: ${credential}, network: ${JSON.stringify(world.network)}, ${identity} limits: { wall: "60s" },`,
-      },
-      top,
-    ),
-    jobs: {
-      holds: `import { defineJob } from "mayfly";
-        export default defineJob(async (c) => {
-          const { fetch } = c;
-          ${world.use}
-          await c.identity.token("https://verifier.test");
-          c.log.info("holds");
-          await new Promise((resolve) => c.signal.addEventListener("abort", resolve));
-        });`,
-    },
-  });
-  const accepts = () =>
-    world.accepts({ runId: "", secret: world.issued().at(-1) ?? "" }, { installation: "", directory: "" });
-  return { world, here, accepts };
-}
-
-async function holding(t: Test, here: Project): Promise<string> {
-  const { stdout } = await mayfly(t, here, ["submit", "holds"]);
-  const { store, archive } = ledgerOf(here);
-  await store.close();
-  await eventually(async () => (await archive.logLines(stdout.trim())).find(({ text }) => text === "holds"));
-  return stdout.trim();
-}
 
 t.test(
   "[CRASH-01] keys rotated under a living lease, a kill -9, and its sealed handle still opens: recovery ends it",

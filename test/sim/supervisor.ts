@@ -60,7 +60,7 @@ export function startSupervisor(sim: Simulation, id: string, jobs: ReadonlyMap<s
     identity,
     onEvent: (event) => void sim.told.push(JSON.stringify(event)),
     ticker: modelTicker(sim, machine),
-    ...{ concurrency: 4, waitingMax: 100 },
+    ...{ concurrency: 4, waitingMax: 100, descriptorsLeft: () => Number.POSITIVE_INFINITY },
   });
   const isAlive = (other: { id: string }) => {
     const there = [...sim.supervisors].find(({ machine: each }) => each.id === other.id);

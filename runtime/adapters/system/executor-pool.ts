@@ -1,11 +1,13 @@
 // Warm executors: each made for one run, handed out once, never returned. Refilling waits until no run is being
 // launched or taken down, since making one costs this process some milliseconds and a core for some 45.
 import { MayflyError } from "../../model/error.ts";
+import { descriptorsPerRun } from "../../model/limits.ts";
 import type { Layer } from "../../model/run.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ExecutorClass, ExecutorPool, ExecutorProcess } from "../../ports/executor-process.ts";
 import { makeBufferCollector } from "./buffer-collector.ts";
 import type { FoundCgroups } from "./cgroup.ts";
+import { descriptorsForWork } from "./descriptors.ts";
 import type { ExecutorFiles } from "./executor-files.ts";
 import { inheritableDescriptors, isRunning, readDataBytes } from "./proc.ts";
 import { planSandbox, type Sandbox } from "./sandbox.ts";
@@ -151,7 +153,7 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
   }
 
   function refill(shelf: Shelf): void {
-    if (closed || failuresInARow > 3) return;
+    if (closed || failuresInARow > 3 || descriptorsForWork() < descriptorsPerRun) return;
     const missing = shelf.count - shelf.ready.length - shelf.warming;
     for (let index = 0; index < Math.min(missing, warmingMax - shelf.warming); index += 1) void warm(shelf);
   }

@@ -88,7 +88,10 @@ function rlimits(pid: number): Finding {
     cpu: soft("Max cpu time"),
   };
   const armed =
-    values.data !== "unlimited" && values.core === "0" && values.fsize === "0" && values.cpu !== "unlimited";
+    values.data !== "unlimited" &&
+    ["0", "1"].includes(values.core) &&
+    values.fsize === "0" &&
+    values.cpu !== "unlimited";
   return {
     name: "rlimits",
     armed,

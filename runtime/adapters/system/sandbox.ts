@@ -134,7 +134,7 @@ const insideNames: ExecutorFiles = {
 
 function rlimits(wanted: ExecutorClass, dataBaselineBytes: number): string[] {
   return [
-    "--core=0",
+    "--core=1", // none at all; with 0 a program that core_pattern names would still be handed one
     "--fsize=0",
     `--nofile=${filesMax}`,
     "--msgqueue=0",

@@ -315,6 +315,7 @@ function asFailure(error: unknown): ExchangeFailure {
   if (error instanceof errors.HeadersOverflowError) return new ExchangeFailure("response_header", "too large", error);
   const code = String((error as { code?: unknown } | null)?.code ?? "");
   if (isTls(code)) return new ExchangeFailure("net_tls", "not accepted", error);
+  if (code === "EMFILE") return new ExchangeFailure("net_busy", "no room for a connection", error);
   if (unreachableCodes.has(code)) return new ExchangeFailure("net_unreachable", "no connection", error);
   return new ExchangeFailure("net_protocol", "no valid HTTP", error);
 }

@@ -6,6 +6,7 @@ import { createSecureContext, rootCertificates, type SecureContext } from "node:
 import { buildConnector } from "undici";
 import { canonicalAddress } from "../../model/addresses.ts";
 import type { ClientKey } from "../../model/checked.ts";
+import { descriptorsForWork } from "./descriptors.ts";
 import { requireHttp1 } from "./undici-head.ts";
 
 /** No answer to connect for this long is no answer: the request's own time may be an hour. */
@@ -68,6 +69,7 @@ export function makeConnector(dial: Dial, sockets: SocketSet): buildConnector.co
     ...(dial.tls === undefined ? {} : { secureContext: dial.tls, rejectUnauthorized: true }),
   });
   return (options, callback) => {
+    if (descriptorsForWork() < 1) return callback(noRoom(), null);
     // An address has no server name (RFC 6066, section 3); the certificate is then held against the address itself.
     const servername = dial.tls === undefined || literal ? "" : dial.host;
     const asked = {
@@ -90,6 +92,10 @@ export function makeConnector(dial: Dial, sockets: SocketSet): buildConnector.co
     }) as unknown as Socket; // buildConnector returns the socket at once; its type doesn't say so
     sockets.add(socket);
   };
+}
+
+function noRoom(): Error {
+  return Object.assign(new Error("the rest of this process's descriptors is for the end of runs"), { code: "EMFILE" });
 }
 
 /** After the fact: the other end is the checked address and port. */

@@ -1,4 +1,5 @@
 // `mayfly run <job>`: the whole life of a run in this process. Recovery of what an earlier one left comes first.
+import { guardOwnProcess, openToOthers } from "../../adapters/system/own-process.ts";
 import { openRuntime } from "../../compose.ts";
 import { exitCodes } from "../../model/error.ts";
 import { exitCodeOfRun } from "../../model/exit-code.ts";
@@ -15,6 +16,8 @@ export interface RunOptions extends ConfigOption, InputOptions {
 
 export async function run(job: string, options: RunOptions): Promise<void> {
   const config = await loadConfig(options);
+  const ways = openToOthers(process.execArgv, process.env);
+  if (ways.length > 0) warn(`${ways.join(", ")}: what this process holds can leave it; \`mayfly start\` refuses that`);
   const { grants } = jobOf(config, job);
   const input = readInput(options);
   const progress = options.quiet ? () => {} : makeProgress();
@@ -26,6 +29,7 @@ export async function run(job: string, options: RunOptions): Promise<void> {
     onEvent: progress,
     onWarning: warn,
   });
+  guardOwnProcess(runtime, warn);
   const interrupted = killOnSignal((reason) => runtime.scheduler.killAll(reason));
   try {
     warnOfMissingLayers(runtime.pool.layers());

@@ -2,6 +2,7 @@
 // what an earlier process left → serve schedules and the socket → drain on SIGTERM or SIGINT, kill on the second SIGINT.
 // A process that finds itself fenced off ends its runs at once, and itself.
 import { serveControl } from "../../adapters/system/control-server.ts";
+import { guardOwnProcess, requireClosedMemory } from "../../adapters/system/own-process.ts";
 import { openRuntime, type Runtime } from "../../compose.ts";
 import { escapeLine, exitCodes, MayflyError } from "../../model/error.ts";
 import { isRunId } from "../../model/ids.ts";
@@ -21,6 +22,7 @@ export interface StartOptions extends ConfigOption {
 
 export async function start(options: StartOptions): Promise<void> {
   const config = await loadConfig(options);
+  requireClosedMemory(process.execArgv, process.env);
   const followers = makeFollowers();
   const osSandbox = config.executor.osSandbox ?? (options.allowMissingSandbox ? "preferred" : "required");
   const runtime = await openRuntime({
@@ -34,6 +36,7 @@ export async function start(options: StartOptions): Promise<void> {
     },
     onWarning: warn,
   });
+  guardOwnProcess(runtime, warn);
   try {
     await serve(runtime, followers, osSandbox);
   } finally {
@@ -72,7 +75,10 @@ async function serve(runtime: Runtime, followers: Followers, osSandbox: "require
   });
   await store.commit([{ audit: { type: "start", detail: `${runtime.owner.id}; ${tried}` } }]);
   scheduler.startSchedules();
-  const reaping = setInterval(() => void reaper.tick().catch((error: Error) => warn(error.message)), reapEveryMs);
+  const reaping = setInterval(() => {
+    void reaper.tick().catch((error: Error) => warn(error.message));
+    runtime.mark();
+  }, reapEveryMs);
   say(`ready: ${Object.keys(config.jobs).length} jobs, socket ${state.socket}`);
   const signal = await Promise.race([stopping, store.whenFenced]);
   if (typeof signal !== "string") {

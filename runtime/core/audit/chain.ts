@@ -46,6 +46,21 @@ export function verifyChain(
   return { ok: true, entries: seq };
 }
 
+/**
+ * Whether the log once was at `mark` and isn't any more: its ledger was put back from an older copy. In words, or undefined.
+ * @param entryAt the log's entry of that number, if it has one.
+ */
+export function rolledBack(
+  mark: AuditHead | undefined,
+  { head, entryAt, seals }: { head: AuditHead | undefined; entryAt: AuditEntry | undefined; seals: Seals },
+): string | undefined {
+  if (mark === undefined || !sameText(mark.seal, seals.head(mark.seq, mark.mac))) return undefined; // nobody's word
+  if (entryAt !== undefined && sameText(entryAt.mac, mark.mac)) return undefined;
+  const now = entryAt === undefined ? `it ends at entry ${head?.seq ?? 0}` : "that entry is another one";
+  const why = "the ledger was put back from an older copy, or its last entries were lost with the power";
+  return `the audit log had come to entry ${mark.seq}, and ${now}: ${why}`;
+}
+
 function sameText(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
   return left.length === right.length && timingSafeEqual(left, right);

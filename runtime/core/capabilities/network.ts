@@ -330,6 +330,8 @@ function failureText(code: ExchangeFailureCode, limits: Limits): string {
   switch (code) {
     case "net_unreachable":
       return "the server could not be reached, or it closed the connection";
+    case "net_busy":
+      return "this host has no room for another connection now";
     case "net_timeout":
       return `the request was not done within ${formatDuration(limits.requestMs)}`;
     case "net_tls":

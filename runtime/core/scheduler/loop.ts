@@ -26,6 +26,8 @@ export interface SchedulerParts extends RunParts {
   onAlert(message: string): void;
   concurrency: number;
   waitingMax: number;
+  /** Files, pipes and sockets that this process may still open without touching its reserve. */
+  descriptorsLeft: () => number;
 }
 
 export interface Submission {
@@ -91,6 +93,7 @@ export function makeScheduler(parts: SchedulerParts): Scheduler {
       trigger,
       activeRunsOfJob: waiting.count(isOfJob) + [...running.values()].filter(isOfJob).length,
       ...waiting.shareOf(spec.tenant),
+      descriptorsLeft: parts.descriptorsLeft(),
       draining,
     });
     let bundle: Bundle | null = null;

@@ -2,7 +2,7 @@
 import t from "tap";
 import { decide, type RunContext } from "../../../runtime/core/policy/decide.ts";
 import type { JobSpec } from "../../../runtime/model/job.ts";
-import { defaultFileQuota, defaultLimits } from "../../../runtime/model/limits.ts";
+import { defaultFileQuota, defaultLimits, descriptorsPerRun } from "../../../runtime/model/limits.ts";
 
 const spec: JobSpec = {
   name: "sync",
@@ -22,6 +22,7 @@ const calm: RunContext = {
   activeRunsOfJob: 0,
   waiting: 0,
   waitingMax: 2,
+  descriptorsLeft: 1_000,
   draining: false,
 };
 const slot = { kind: "schedule", slot: "2026-11-01T02:00:00.000Z" } as const;
@@ -39,6 +40,13 @@ t.test("a process that shuts down takes nothing, however calm it is", (t) => {
 t.test("the queue is bounded: its last place is given, and none after it", (t) => {
   t.match(decide(spec, { ...calm, waiting: 1 }), { admit: true });
   t.match(decide(spec, { ...calm, waiting: 2 }), { admit: false, code: "queue_full", message: /scheduler\.queue/ });
+  t.end();
+});
+
+t.test("[CRASH-11] no run is taken in for which the ends of others would have to give up descriptors", (t) => {
+  t.match(decide(spec, { ...calm, descriptorsLeft: descriptorsPerRun }), { admit: true });
+  const short = { ...calm, descriptorsLeft: descriptorsPerRun - 1 };
+  t.match(decide(spec, short), { admit: false, code: "busy", message: /ulimit -n/ });
   t.end();
 });
 
