@@ -5,10 +5,10 @@ import { join } from "node:path";
 import t from "tap";
 import { testRun } from "../../runtime/testkit/test-run.ts";
 import { configOf, ledgerOf, makeProject, mayfly } from "../support/cli.ts";
+import { holding, vaultProject } from "../support/holding.ts";
 import { filesOf, jobs, keysOf, outputOf, report, reported, rotate } from "../support/keys.ts";
 import { keyStoreIn } from "../support/signing-keys.ts";
 import { processesOf, startMayfly } from "../support/start.ts";
-import { holding, vaultProject } from "../support/vault-project.ts";
 
 t.setTimeout(180_000);
 
@@ -91,7 +91,7 @@ t.test(
     t.match(missing, { code: 2, stderr: /sealed credential vault-root[\s\S]*mayfly keys import vault-root/ });
     t.match(await mayfly(t, here, ["check"]), {
       code: 0,
-      stderr: /absent issuers\.warehouse\.management {2}sealed credential vault-root/,
+      stderr: /absent issuers\.held\.management {2}sealed credential vault-root/,
     });
     const imported = await mayfly(t, here, ["keys", "import", "vault-root"], { input: `${root}\n` });
     t.match(imported, { code: 0, stdout: "", stderr: /sealed as vault-root/ });
@@ -100,7 +100,7 @@ t.test(
       code: 2,
       stderr: /can't have that name/,
     });
-    t.match(await mayfly(t, here, ["check"]), { code: 0, stderr: /ok {5}issuers\.warehouse\.management/ });
+    t.match(await mayfly(t, here, ["check"]), { code: 0, stderr: /ok {5}issuers\.held\.management/ });
 
     const started = await startMayfly(t, here);
     const id = await holding(t, here);

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { openToOthers } from "../../runtime/adapters/system/own-process.ts";
 import { configOf, eventually, launch, ledgerOf, makeProject, mayfly, type Project } from "../support/cli.ts";
+import { holding, vaultProject } from "../support/holding.ts";
 import { recordAtEnd, startMayfly } from "../support/start.ts";
-import { holding, vaultProject } from "../support/vault-project.ts";
 
 t.setTimeout(180_000);
 
