@@ -5,7 +5,7 @@ import { chmodSync, cpSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { leaseIdOf, type RunId } from "../../runtime/model/ids.ts";
-import { configOf, eventually, ledgerOf, makeProject, mayfly, type Project } from "../support/cli.ts";
+import { configOf, eventually, ledgerOf, makeProject, mayfly, type Project, recordOf } from "../support/cli.ts";
 import { holding, vaultProject } from "../support/holding.ts";
 import { nobody, whyNobodyCanNot } from "../support/nobody.ts";
 import { recordAtEnd, startMayfly } from "../support/start.ts";
@@ -114,4 +114,31 @@ t.test("[CRED-34] another tenant's job, with the id as its input: there is no ca
   await store.close();
   await client.kill(id);
   t.match(await recordAtEnd(client, id), { lease: { state: "revoked" } });
+});
+
+t.test("[CRED-33] a name that another job has, and one that nobody has: the same refusal", async (t) => {
+  const ask = (audience: string) =>
+    `try { await identity.token("${audience}"); return "given"; } catch (error) { return [error.code, error.message]; }`;
+  const wrap = (body: string) => `import { defineJob } from "mayfly";
+    export default defineJob(async ({ identity }) => { ${body} });`;
+  const [theirs, nobodys] = ["https://theirs.example", "https://nobody.example"];
+  const here = await makeProject(t, {
+    config: configOf({ theirs: `identity: { audiences: ["${theirs}"] }`, known: "", unknown: "" }),
+    jobs: { theirs: "return 1;", known: wrap(ask(theirs)), unknown: wrap(ask(nobodys)) },
+  });
+  const [known, unknown] = await Promise.all(
+    ["known", "unknown"].map(async (job) => recordOf(await mayfly(t, here, ["run", job, "--json"]))),
+  );
+  t.match(known, { state: "succeeded", result: ["grant", String] });
+  t.same(
+    JSON.stringify([known?.result, known?.denials])
+      .replaceAll(theirs, nobodys)
+      .replaceAll("jobs.known", "jobs.unknown"),
+    JSON.stringify([unknown?.result, unknown?.denials]),
+  );
+  const { store } = ledgerOf(here);
+  const steps = (id: string | undefined) =>
+    store.auditEntries(1, 1_000).flatMap(({ event }) => (event.runId === id ? [event.type] : []));
+  t.same(steps(known?.id), steps(unknown?.id), "and the same was done for it");
+  await store.close();
 });

@@ -1,9 +1,11 @@
-// Group commit: writes that arrive within one turn of the event loop share one transaction, and so one fsync. Each piece
-// runs in a savepoint of its own, so that one that fails takes only its own changes back; and each looks at the fence
+// Group commit: writes that arrive within one turn of the event loop share one transaction, and what is committed while the
+// journal is being synced shares the next sync (sqlite-journal.ts). A write is answered once it is durable; one that is only
+// noted, once it is committed: it is durable with the next. Each piece runs in a savepoint of its own, so that one that fails takes only its own changes back; and each looks at the fence
 // first, inside the transaction, unless it only takes power away.
 import type { DatabaseSync } from "node:sqlite";
 import { storeError } from "./sqlite-error.ts";
 import type { Fence } from "./sqlite-fence.ts";
+import type { Journal } from "./sqlite-journal.ts";
 
 type Durability = "synced" | "noted";
 
@@ -25,18 +27,29 @@ interface Pending extends Required<WriteOptions> {
   reject: (error: unknown) => void;
 }
 
-export function makeWriter(db: DatabaseSync, path: string, fence: Fence): Writer {
+/** Of one piece that was applied, or refused. */
+interface Outcome {
+  /** For the journal's sync. */
+  waits: boolean;
+  settle(): void;
+  reject(error: unknown): void;
+}
+
+export function makeWriter(
+  db: DatabaseSync,
+  path: string,
+  { fence, journal }: { fence: Fence; journal: Journal },
+): Writer {
   const [begin, commit] = [db.prepare("BEGIN IMMEDIATE"), db.prepare("COMMIT")];
   let queue: Pending[] = [];
   let scheduled: Promise<void> = Promise.resolve();
-  let durability: Durability = "synced"; // as the ledger was opened
+  let syncing: Promise<void> = Promise.resolve();
 
   function flush(): void {
     const batch = queue;
     queue = [];
-    const outcomes: (() => void)[] = [];
+    const outcomes: Outcome[] = [];
     try {
-      sync(batch.every(({ durability }) => durability === "noted") ? "noted" : "synced");
       begin.run();
       for (const pending of batch) outcomes.push(applyOne(pending));
       commit.run();
@@ -46,28 +59,35 @@ export function makeWriter(db: DatabaseSync, path: string, fence: Fence): Writer
       for (const pending of batch) pending.reject(error);
       return;
     }
-    for (const settle of outcomes) settle();
+    journal.committed();
+    const waiting = outcomes.filter(({ waits }) => waits && journal.onDisk);
+    for (const outcome of outcomes) if (!waiting.includes(outcome)) outcome.settle();
+    if (waiting.length > 0) syncing = settleSynced(waiting);
   }
 
-  // SQLite takes the word between transactions only.
-  function sync(wanted: Durability): void {
-    if (wanted === durability) return;
-    db.exec(`PRAGMA synchronous = ${wanted === "noted" ? "NORMAL" : "FULL"}`);
-    durability = wanted;
+  /** After those that wait already: their sync is not later. */
+  async function settleSynced(waiting: readonly Outcome[]): Promise<void> {
+    try {
+      await journal.synced();
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+      return;
+    }
+    for (const { settle } of waiting) settle();
   }
 
-  function applyOne({ apply, evenFenced, resolve, reject }: Pending): () => void {
+  function applyOne({ apply, durability, evenFenced, resolve, reject }: Pending): Outcome {
     db.exec("SAVEPOINT piece");
     try {
       if (!evenFenced) fence.check();
       const value = apply();
       db.exec("RELEASE piece");
-      return () => resolve(value as never);
+      return { waits: durability === "synced", settle: () => resolve(value as never), reject };
     } catch (cause) {
       if (!db.isOpen || !db.isTransaction) throw cause; // a full disk rolls the whole transaction back
       db.exec("ROLLBACK TO piece; RELEASE piece");
       const error = storeError(cause, path);
-      return () => reject(error);
+      return { waits: false, settle: () => reject(error), reject };
     }
   }
 
@@ -80,7 +100,10 @@ export function makeWriter(db: DatabaseSync, path: string, fence: Fence): Writer
       if (queue.length === 1) scheduled = Promise.resolve().then(() => afterMicrotasks(flush));
       return promise;
     },
-    idle: () => scheduled,
+    async idle() {
+      await scheduled;
+      await syncing;
+    },
   };
 }
 

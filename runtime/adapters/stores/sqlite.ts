@@ -1,6 +1,6 @@
-// The ledger on node:sqlite: one file in the state directory, WAL, every commit durable (synchronous=FULL), save what is
-// only noted (synchronous=NORMAL): that is in the file, and synced with the next commit. Writes that arrive within one
-// turn of the event loop share one transaction, and so one fsync (sqlite-writer.ts). Several processes may share the file:
+// The ledger on node:sqlite: one file in the state directory, WAL, every commit durable before it is answered, save what is
+// only noted: that is in the file, and synced with the next commit. Writes that arrive within one turn of the event loop
+// share one transaction (sqlite-writer.ts); the disk is waited for off the main thread (sqlite-journal.ts). Several processes may share the file:
 // each transaction is immediate, and the audit chain's last entry and the writer's fence (sqlite-fence.ts) are read inside it.
 //
 // The audit tables refuse UPDATE and DELETE by trigger; what such a trigger can't hold, the keyed chain shows.
@@ -18,6 +18,7 @@ import { type Accepted, type Change, type Owner, onlyTakesAway, type RunRow, typ
 import type { TokenRegistry } from "../../ports/token-registry.ts";
 import { storeError } from "./sqlite-error.ts";
 import { makeFence } from "./sqlite-fence.ts";
+import { openJournal } from "./sqlite-journal.ts";
 import { schemaVersion, steps } from "./sqlite-schema.ts";
 import { makeTokenRegistry } from "./sqlite-tokens.ts";
 import { makeWriter } from "./sqlite-writer.ts";
@@ -62,7 +63,7 @@ function open(path: string): DatabaseSync {
 }
 
 function prepare(db: DatabaseSync, random: Random): void {
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON");
   const userVersion = db.prepare("PRAGMA user_version");
   const version = () => (userVersion.get() as { user_version: number }).user_version;
   if (version() > schemaVersion) {
@@ -113,7 +114,8 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
     meta: sql("SELECT value FROM meta WHERE key = ?"),
   };
   const fence = makeFence(db, path);
-  const writer = makeWriter(db, path, fence);
+  const journal = openJournal(path);
+  const writer = makeWriter(db, path, { fence, journal });
   const read = <T>(query: () => T): T => {
     try {
       return query();
@@ -185,13 +187,19 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
     lease: (runId) => read(() => toLease(statements.lease.get(runId))),
     leases: (countMax) => read(() => statements.leases.all(countMax).map((row) => toLease(row) as Lease)),
     openLeases: () => read(() => statements.openLeases.all().map((row) => toLease(row) as Lease)),
-    register: (owner, isAlive) =>
-      writer.write(() => {
+    register: async (owner, isAlive) => {
+      const isFirst = await writer.write(() => {
         const others = readOwners(statements.owners);
         if (owner.role === "start" && others.some((other) => other.role === "start" && isAlive(other))) return false;
         statements.putOwner.run(owner.id, JSON.stringify(owner), fence.take(owner.id));
         return true;
-      }),
+      });
+      if (isFirst && owner.role === "start" && journal.onDisk) {
+        db.exec("PRAGMA wal_autocheckpoint = 0");
+        journal.takeCheckpoints();
+      }
+      return isFirst;
+    },
     unregister: (ownerId) =>
       writer.write(
         () => {
@@ -208,7 +216,9 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
     auditHead: () => read(() => statements.head.get() as AuditHead | undefined),
     async close() {
       await writer.idle();
-      if (db.isOpen) db.close();
+      if (!db.isOpen) return;
+      await journal.close();
+      db.close();
     },
     tokens: makeTokenRegistry(db, writer, clock),
   };
