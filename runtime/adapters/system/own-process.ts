@@ -59,8 +59,7 @@ export function guardOwnProcess({ store }: { store: Pick<Store, "commit"> }, onW
     onWarning(`a fault of Mayfly's own, and it goes on: please report it: ${detail}`);
     void store.commit([{ audit: { type: "alert", code: "internal", detail } }]).catch(() => undefined);
   };
-  process.on("uncaughtException", onFault);
-  process.on("unhandledRejection", onFault);
+  process.on("uncaughtException", onFault); // rejections that nobody handles come here too
 }
 
 // One byte and not none: with a limit of 0 the kernel still hands a core to a program that core_pattern names, with 1 it
@@ -83,5 +82,10 @@ function placeOf(error: unknown): string {
     .split("\n")
     .filter((line) => /^\s+at /.test(line))
     .slice(0, framesMax);
-  return `${error.constructor.name}${code}${frames.map((frame) => ` ${frame.trim()}`).join("")}`;
+  // Node's own words for it: its message quotes what was thrown.
+  const name =
+    (error as { code?: unknown }).code === "ERR_UNHANDLED_REJECTION"
+      ? "a rejection that is no error"
+      : error.constructor.name;
+  return `${name}${code}${frames.map((frame) => ` ${frame.trim()}`).join("")}`;
 }
