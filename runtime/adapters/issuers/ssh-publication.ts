@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
 import type { TokenRegistry } from "../../ports/token-registry.ts";
-import { withProcessLock } from "./process-lock.ts";
+import { withProcessLock } from "../stores/process-lock.ts";
 import { openPublished, publishFile, readPublishedBytes } from "./published-file.ts";
 import type { Authority } from "./ssh-authority.ts";
 import { encodeKrl, type RevokedSerials, readKrl } from "./ssh-krl.ts";

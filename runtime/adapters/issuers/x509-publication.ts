@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
 import type { TokenRegistry } from "../../ports/token-registry.ts";
-import { withProcessLock } from "./process-lock.ts";
+import { withProcessLock } from "../stores/process-lock.ts";
 import { openPublished, publishFile, readPublished } from "./published-file.ts";
 import type { Authority } from "./x509-authority.ts";
 import { type RevocationList, readList, signList } from "./x509-list.ts";

@@ -8,8 +8,8 @@ import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { storeError } from "./sqlite-error.ts";
 
-/** Transactions after which the journal is copied into the ledger, by a thread of its own: some 15 MB of journal. */
-const transactionsPerCheckpoint = 500;
+/** Transactions after which the journal is copied into the ledger: some 40 MB of it. */
+const transactionsPerCheckpoint = 2_000;
 
 export interface Journal {
   /** False where there is no disk to wait for: what is committed is all that it will be. */
@@ -33,7 +33,7 @@ export function openJournal(path: string): Journal {
   // A failed sync has forgotten what it was to write (the kernel calls those pages clean): a later one proves nothing.
   let failure: unknown;
   let transactions = 0;
-  let checkpointer: { worker: Worker; busy: boolean } | undefined;
+  let checkpointer: Promise<void> | undefined;
   let mayCheckpoint = false;
 
   async function begin(): Promise<void> {
@@ -51,27 +51,19 @@ export function openJournal(path: string): Journal {
     }
   }
 
+  /** A thread for each: it takes some 10 MB, and is needed for a moment every thousand runs or so. */
   function checkpoint(): void {
-    if (checkpointer?.busy) return;
+    if (checkpointer !== undefined) return;
     transactions = 0;
-    if (checkpointer === undefined) {
-      const worker = new Worker(new URL("./sqlite-checkpoint.ts", import.meta.url), {
-        workerData: { path },
-        execArgv: [],
-        resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
+    const worker = new Worker(new URL("./sqlite-checkpoint.ts", import.meta.url), { workerData: { path }, execArgv: [] });
+    worker.unref();
+    worker.once("error", () => {}); // the journal grows until the next one, and no more than that
+    checkpointer = new Promise((resolve) => {
+      worker.once("exit", () => {
+        checkpointer = undefined;
+        resolve();
       });
-      const made = { worker, busy: false };
-      worker.unref();
-      worker.on("message", () => {
-        made.busy = false;
-      });
-      worker.on("error", () => {
-        if (checkpointer === made) checkpointer = undefined; // the journal grows until the next one, and no more
-      });
-      checkpointer = made;
-    }
-    checkpointer.busy = true;
-    checkpointer.worker.postMessage("checkpoint");
+    });
   }
 
   return {
@@ -90,14 +82,8 @@ export function openJournal(path: string): Journal {
     },
     async close() {
       await (next ?? current)?.catch(() => undefined);
-      const worker = checkpointer?.worker;
-      checkpointer = undefined;
       mayCheckpoint = false;
-      if (worker !== undefined) {
-        const gone = new Promise((resolve) => worker.once("exit", resolve));
-        worker.postMessage("close");
-        await gone;
-      }
+      await checkpointer;
       closeSync(descriptor);
     },
   };

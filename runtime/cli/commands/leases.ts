@@ -19,7 +19,8 @@ export async function leases(options: ConfigOption & { limit: string; json?: boo
     const shown = new Set(newest.map(({ id }) => id));
     const all = [...newest, ...open.filter(({ id }) => !shown.has(id)).slice(0, openMax)];
     if (options.json) {
-      await printJson(all.map((lease) => ({ ...lease, irrevocable: isIrrevocable(lease) })));
+      // What ends it at its issuer is sealed, and the broker's alone.
+      await printJson(all.map((lease) => ({ ...lease, handle: undefined, irrevocable: isIrrevocable(lease) })));
       return;
     }
     const rows = all.map((lease) => [

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
 import { integer, integerOf, items, time, timeOf } from "../../../runtime/adapters/issuers/der.ts";
-import { withProcessLock } from "../../../runtime/adapters/issuers/process-lock.ts";
+import { withProcessLock } from "../../../runtime/adapters/stores/process-lock.ts";
 import { splitSecret } from "../../../runtime/adapters/issuers/x509.ts";
 import { openAuthority } from "../../../runtime/adapters/issuers/x509-authority.ts";
 import { serialFor } from "../../../runtime/adapters/issuers/x509-certificate.ts";
