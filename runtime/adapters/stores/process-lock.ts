@@ -60,9 +60,11 @@ export function makeProcessLock(path: string): ProcessLock {
   let last: Promise<unknown> = Promise.resolve();
   return {
     hold(act) {
-      const held = last.then(() => withProcessLock(path, act, keysWaitMsMax)).catch((error: unknown) => {
-        throw error instanceof HeldByOthers ? keysHeldByOthers(error) : error;
-      });
+      const held = last
+        .then(() => withProcessLock(path, act, keysWaitMsMax))
+        .catch((error: unknown) => {
+          throw error instanceof HeldByOthers ? keysHeldByOthers(error) : error;
+        });
       last = held.catch(() => undefined);
       return held;
     },

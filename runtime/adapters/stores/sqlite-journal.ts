@@ -55,7 +55,10 @@ export function openJournal(path: string): Journal {
   function checkpoint(): void {
     if (checkpointer !== undefined) return;
     transactions = 0;
-    const worker = new Worker(new URL("./sqlite-checkpoint.ts", import.meta.url), { workerData: { path }, execArgv: [] });
+    const worker = new Worker(new URL("./sqlite-checkpoint.ts", import.meta.url), {
+      workerData: { path },
+      execArgv: [],
+    });
     worker.unref();
     worker.once("error", () => {}); // the journal grows until the next one, and no more than that
     checkpointer = new Promise((resolve) => {
