@@ -6,7 +6,7 @@
 // the caller's business; the single calls are in file-tree-remove-calls.ts.
 //
 // Its calls are synchronous, since each takes microseconds and a turn of the thread pool takes more; every so many of
-// them it lets others run.
+// them it lets others run. The exception is the close that frees an object's space: it may wait for the disk.
 import { closeSync, constants, openSync, renameSync, rmdirSync } from "node:fs";
 import { setImmediate as othersTurn } from "node:timers/promises";
 import {
@@ -18,6 +18,7 @@ import {
   openUp,
   pinDirectory,
   presentPlaceOf,
+  Releases,
   someEntries,
   unlinked,
 } from "./file-tree-remove-calls.ts";
@@ -25,6 +26,9 @@ import { errnoOf } from "./file-tree-walk.ts";
 
 /** Four times the entries that the widest quota allows: who adds names faster than they go is not waited for. */
 const TRIES_MAX = 4_000_000;
+
+/** Removed, but still to be closed, before more is removed. */
+const RELEASES_MAX = 64;
 
 export interface RemoveOptions {
   /** A descriptor of the directory itself: what was moved away under another name is found and removed by it. */
@@ -45,8 +49,9 @@ export async function removeTree(directory: string, name: string, options: Remov
   } catch (error) {
     return errnoOf(error) === "ENOENT" && (held === undefined || linksOf(held) === 0);
   }
+  const releases = new Releases();
   try {
-    const bounds: Bounds = { mount: mountOf(parent), spend: makeBudget(triesMax) };
+    const bounds: Bounds = { mount: mountOf(parent), spend: makeBudget(triesMax), releases };
     do {
       bounds.spend();
       await removeName(parent, name, bounds);
@@ -57,6 +62,7 @@ export async function removeTree(directory: string, name: string, options: Remov
     return false;
   } finally {
     closeSync(parent);
+    await releases.keepTo(0); // nothing of it takes space any more
   }
 }
 
@@ -66,6 +72,7 @@ interface Bounds {
   mount: string;
   /** Called for each name that is tried. */
   spend: () => void;
+  releases: Releases;
 }
 
 class BudgetSpent extends Error {}
@@ -84,7 +91,7 @@ function isSwap(error: unknown): boolean {
 }
 
 async function removeName(parent: number, name: Name, bounds: Bounds): Promise<void> {
-  while (!unlinked(parent, name)) {
+  while (!unlinked(parent, name, bounds.releases.release)) {
     bounds.spend();
     try {
       const root = pinDirectory(parent, name, bounds.mount);
@@ -92,7 +99,7 @@ async function removeName(parent: number, name: Name, bounds: Bounds): Promise<v
         await empty(root, bounds);
         rmdirSync(below(parent, name));
       } finally {
-        closeSync(root);
+        bounds.releases.release(root);
       }
     } catch (error) {
       if (!isSwap(error)) throw error;
@@ -127,7 +134,7 @@ async function empty(root: number, bounds: Bounds): Promise<void> {
       await clear(directory, bounds, (grandchild) => lift(directory, grandchild));
       rmdirSync(below(root, child));
     } finally {
-      closeSync(directory);
+      bounds.releases.release(directory);
     }
   });
 }
@@ -138,7 +145,7 @@ async function empty(root: number, bounds: Bounds): Promise<void> {
  */
 async function clear(
   directory: number,
-  { spend }: Bounds,
+  { spend, releases }: Bounds,
   onDirectory: (name: Buffer) => void | Promise<void>,
 ): Promise<void> {
   const stuck = new Map<string, unknown>();
@@ -146,11 +153,12 @@ async function clear(
     for (const name of names) {
       spend();
       try {
-        if (!unlinked(directory, name)) await onDirectory(name);
+        if (!unlinked(directory, name, releases.release)) await onDirectory(name);
       } catch (error) {
         if (error instanceof BudgetSpent) throw error;
         if (!isSwap(error)) stuck.set(name.toString("latin1"), error);
       }
+      await releases.keepTo(RELEASES_MAX);
     }
     await othersTurn();
   }

@@ -5,10 +5,10 @@ import { writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 
 /**
- * Weighs a third of a process that was left alone: enough for the supervisor beside a dozen of them, and no starving where
+ * Weighs a ninth of a process that was left alone: enough for the supervisor beside a dozen of them, and no starving where
  * the machine has other work.
  */
-const niceOfExecutors = 5;
+const niceOfExecutors = 10;
 
 /** Best effort: an ordinary user may do the second ten times a second, on a machine that has it. */
 export function giveWay(pid: number): void {

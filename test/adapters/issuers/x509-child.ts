@@ -1,10 +1,10 @@
 // Another process of the installation: `revoke` issues and ends certificates one after the other and tells the serial numbers
 // that it missed on the list, right after each end; `hold` takes the lock and keeps it.
 import { join } from "node:path";
-import { withProcessLock } from "../../../runtime/adapters/stores/process-lock.ts";
 import { makeX509Issuer } from "../../../runtime/adapters/issuers/x509.ts";
 import { openAuthority } from "../../../runtime/adapters/issuers/x509-authority.ts";
 import { openPublication } from "../../../runtime/adapters/issuers/x509-publication.ts";
+import { withProcessLock } from "../../../runtime/adapters/stores/process-lock.ts";
 import { openSqliteStore } from "../../../runtime/adapters/stores/sqlite.ts";
 import { systemClock as clock } from "../../../runtime/adapters/system/clock.ts";
 import { systemRandom as random } from "../../../runtime/adapters/system/random.ts";

@@ -6,12 +6,12 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
 import { integer, integerOf, items, time, timeOf } from "../../../runtime/adapters/issuers/der.ts";
-import { withProcessLock } from "../../../runtime/adapters/stores/process-lock.ts";
 import { splitSecret } from "../../../runtime/adapters/issuers/x509.ts";
 import { openAuthority } from "../../../runtime/adapters/issuers/x509-authority.ts";
 import { serialFor } from "../../../runtime/adapters/issuers/x509-certificate.ts";
 import { X509Crl } from "../../../runtime/adapters/issuers/x509-library.ts";
 import { type RevocationList, readList, signList } from "../../../runtime/adapters/issuers/x509-list.ts";
+import { withProcessLock } from "../../../runtime/adapters/stores/process-lock.ts";
 import { systemRandom } from "../../../runtime/adapters/system/random.ts";
 import { newLease } from "../../../runtime/testkit/issuer-contract.ts";
 import { openssl, opensslVerify } from "../../../runtime/testkit/openssl.ts";
