@@ -20,6 +20,8 @@ export interface Clockwork {
   now(): number;
   /** `act` happens after `delayMs`, unless its machine is gone by then; the returned function cancels. */
   after(delayMs: number, machine: Machine | null, act: () => void): () => void;
+  /** Time stands still while `real` work (a write to a real file) is under way; resolves, or rejects, as that does. */
+  hold<T>(real: Promise<T>): Promise<T>;
   /** The next event and all that comes of it; false when there is none before `untilMs`. */
   step(untilMs: number): Promise<boolean>;
   clockOf(machine: Machine): Clock;
@@ -48,6 +50,7 @@ export function makeClockwork(seed: number): Clockwork {
   let nowMs = 0;
   let nth = 0;
   let steps = 0;
+  const underWay = new Set<Promise<unknown>>();
   const fraction = () => random.below(2 ** 30) / 2 ** 30;
   const between = (from: number, to: number) => from + random.below(to - from + 1);
 
@@ -58,6 +61,20 @@ export function makeClockwork(seed: number): Clockwork {
     return () => {
       event.cancelled = true;
     };
+  }
+
+  function hold<T>(real: Promise<T>): Promise<T> {
+    underWay.add(real);
+    const done = () => void underWay.delete(real);
+    real.then(done, done);
+    return real;
+  }
+
+  async function settle(): Promise<void> {
+    do {
+      await Promise.allSettled(underWay);
+      await new Promise((resolve) => setImmediate(resolve)); // behind all microtasks and ticks
+    } while (underWay.size > 0);
   }
 
   async function step(untilMs: number): Promise<boolean> {
@@ -73,7 +90,7 @@ export function makeClockwork(seed: number): Clockwork {
       nowMs = Math.max(nowMs, event.at);
       steps += 1;
       event.act();
-      await new Promise((resolve) => setImmediate(resolve)); // behind all microtasks and ticks
+      await settle();
       return true;
     }
     nowMs = Math.max(nowMs, untilMs);
@@ -83,6 +100,7 @@ export function makeClockwork(seed: number): Clockwork {
   return {
     now: () => nowMs,
     after,
+    hold,
     step,
     clockOf: (machine) => ({
       nowMs: () => epochMs + nowMs + machine.stepMs,

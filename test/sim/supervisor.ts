@@ -161,7 +161,7 @@ function openDisk(sim: Simulation, machine: Machine): SqliteStore & { kill(): Pr
         later(() => reject(new MayflyError({ code: "store_unavailable", message: "the disk is full" })));
         return;
       }
-      act().then(
+      work.hold(act()).then(
         (value) => later(() => resolve(value)),
         (error: unknown) => later(() => reject(error)),
       );
@@ -176,8 +176,8 @@ function openDisk(sim: Simulation, machine: Machine): SqliteStore & { kill(): Pr
     register: (owner, isAlive) => write(() => real.register(owner, isAlive)),
     unregister: (owner) => write(() => real.unregister(owner)),
     fenceOff: (owner) => write(() => real.fenceOff(owner)),
-    close: () => write(() => real.close()).catch(() => real.close()),
-    kill: () => real.close(),
+    close: () => write(() => real.close()).catch(() => work.hold(real.close())),
+    kill: () => work.hold(real.close()),
   };
 }
 
