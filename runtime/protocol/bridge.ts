@@ -30,6 +30,8 @@
 //   up    a body that is not inline is sent one `http.piece` for each `pull` frame, none without.
 import { z } from "zod";
 import { escapeLine } from "../model/error.ts";
+import { bodyBytesMax } from "./frame.ts";
+import { inlineBodyBytesMax, pieceBytesMax } from "./sizes.ts";
 
 export { inlineBodyBytesMax, pieceBytesMax, windowBytes } from "./sizes.ts";
 
@@ -106,6 +108,18 @@ export type Call = { [Name in OperationName]: { id: number; op: Name; args: Argu
 export const operationNames = Object.keys(operations) as OperationName[];
 
 export type DecodedCall = { ok: true; call: Call } | { ok: false; id: number | null; message: string };
+
+const contentBytesMax: Partial<Record<OperationName, number>> = {
+  "files.write": bodyBytesMax,
+  "http.request": inlineBodyBytesMax,
+  "http.piece": pieceBytesMax,
+  "credential.exec": bodyBytesMax,
+};
+
+/** What a call of this operation may bring along, bytes; 0 where there is no such operation. */
+export function contentBytesMaxOf(op: unknown): number {
+  return typeof op === "string" && Object.hasOwn(contentBytesMax, op) ? (contentBytesMax[op as OperationName] ?? 0) : 0;
+}
 
 /** A call as it came up the pipe. The message of a refusal names the operation and the argument, never a value. */
 export function decodeCall(header: { readonly [key: string]: unknown }): DecodedCall {

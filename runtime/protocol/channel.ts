@@ -10,7 +10,8 @@
 //          done     {}                           body: result, JSON   the job's promise was fulfilled
 //          failed   {name, message, stack, kind}                      it was rejected, or the bundle didn't evaluate
 import { z } from "zod";
-import type { Frame } from "./frame.ts";
+import { contentBytesMaxOf } from "./bridge.ts";
+import { bodyBytesMax, type Frame } from "./frame.ts";
 
 /** How the guest's clock runs. `host`: time stands still until the supervisor moves it (test kit). */
 export type GuestClock = { mode: "real" } | { mode: "host"; nowMs: number };
@@ -81,6 +82,12 @@ export type UpFrame =
   | { type: "done"; result: Uint8Array }
   | { type: "failed"; failure: JobFailure }
   | { type: "garbage"; reason: string };
+
+/** For the decoder of what an executor says: what the body of such a frame has at most, bytes. */
+export function upBodyBytesMax({ type, op }: Frame["header"]): number {
+  if (type === "done") return bodyBytesMax;
+  return type === "call" ? contentBytesMaxOf(op) : 0;
+}
 
 /** What an executor said, or `garbage`: then it is to be killed. */
 export function decodeUp(frame: Frame): UpFrame {

@@ -6,7 +6,8 @@
 //   body     raw bytes
 //
 // Nothing else is understood: no compression, no V8 serialisation, no continuation. A length out of bounds or a header
-// that is not a JSON object ends the conversation, since where the next frame begins is then unknown.
+// that is not a JSON object ends the conversation, since where the next frame begins is then unknown. So does a body that
+// is longer than its header allows: no room is made for one before that is known.
 
 export const headerBytesMax = 262_144; // SQL texts, URLs and header lists are the largest; ten times what they need
 export const bodyBytesMax = 16_777_216; // the largest response or file of one call, with room to spare
@@ -45,14 +46,21 @@ export class FrameError extends Error {
  * own, so that whoever gets it may hand the buffer on.
  */
 export class FrameDecoder {
+  readonly #bodyBytesMaxOf: (header: Frame["header"]) => number;
   readonly #lengths = new Uint8Array(8);
   readonly #view = new DataView(this.#lengths.buffer);
   #header = empty;
+  #parsed: Frame["header"] | undefined;
   #body = empty;
   /** What is being filled: lengths, header, body, in this order. */
   #part: Uint8Array = this.#lengths;
   #filled = 0;
   #failed = false;
+
+  /** @param bodyBytesMaxOf what the body of a frame with this header has at most, bytes. */
+  constructor(bodyBytesMaxOf: (header: Frame["header"]) => number = () => bodyBytesMax) {
+    this.#bodyBytesMaxOf = bodyBytesMaxOf;
+  }
 
   /** @throws FrameError once the input is no sequence of frames; the decoder then takes nothing more. */
   push(chunk: Uint8Array): Frame[] {
@@ -79,25 +87,33 @@ export class FrameDecoder {
   #next(frames: Frame[]): void {
     this.#filled = 0;
     if (this.#part === this.#lengths) {
-      this.#allocate();
-      this.#part = this.#header;
-    } else if (this.#part === this.#header && this.#body.length > 0) {
-      this.#part = this.#body;
-    } else {
-      frames.push({ header: parseHeader(this.#header), body: this.#body });
-      this.#part = this.#lengths;
-      this.#header = empty;
-      this.#body = empty;
+      this.#openHeader();
+      return;
     }
+    if (this.#part === this.#header) {
+      this.#parsed = parseHeader(this.#header);
+      this.#openBody(this.#parsed);
+      if (this.#body.length > 0) return;
+    }
+    frames.push({ header: this.#parsed as Frame["header"], body: this.#body });
+    this.#part = this.#lengths;
+    this.#header = empty;
+    this.#parsed = undefined;
+    this.#body = empty;
   }
 
-  #allocate(): void {
+  #openHeader(): void {
     const headerLength = this.#view.getUint32(0);
-    const bodyLength = this.#view.getUint32(4);
     if (headerLength < 2 || headerLength > headerBytesMax) throw new FrameError("header length out of bounds");
-    if (bodyLength > bodyBytesMax) throw new FrameError("body length out of bounds");
-    this.#header = new Uint8Array(headerLength);
+    if (this.#view.getUint32(4) > bodyBytesMax) throw new FrameError("body length out of bounds");
+    this.#part = this.#header = new Uint8Array(headerLength);
+  }
+
+  #openBody(header: Frame["header"]): void {
+    const bodyLength = this.#view.getUint32(4);
+    if (bodyLength > this.#bodyBytesMaxOf(header)) throw new FrameError("a body that is longer than its header allows");
     this.#body = bodyLength === 0 ? empty : new Uint8Array(bodyLength);
+    this.#part = this.#body;
   }
 }
 

@@ -65,8 +65,8 @@ export const coreSabotages: readonly Sabotage[] = [
     defence: "a frame's body has a greatest length",
     threats: ["ISO-24"],
     file: "runtime/protocol/frame.ts",
-    find: "if (bodyLength > bodyBytesMax)",
-    replace: "if (bodyLength > 2 * bodyBytesMax)",
+    find: "if (this.#view.getUint32(4) > bodyBytesMax)",
+    replace: "if (this.#view.getUint32(4) > 2 * bodyBytesMax)",
     caughtBy: ["test/protocol/frame.test.ts"],
   },
   {

@@ -49,6 +49,11 @@ const crashes: Record<string, { onLaunch: string; message: RegExp }> = {
     onLaunch: 'say({ type: "failed", name: "E", message: "m", stack: "", kind: "threw", state: "succeeded" });',
     message: /out of turn/,
   },
+  "a body of 14 MiB on a call that takes none": {
+    onLaunch:
+      'const args = { level: "info", text: "x" }; say({ type: "call", id: 1, op: "log.write", args }, "b".repeat(14 << 20));',
+    message: /longer than its header allows/,
+  },
   "a result that is no JSON": { onLaunch: 'say({ type: "done" }, "{]");', message: /no JSON/ },
   "a result that is nothing": { onLaunch: 'say({ type: "done" });', message: /no JSON/ },
   "a result that nests four hundred thousand deep": {

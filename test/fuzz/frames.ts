@@ -61,10 +61,12 @@ function readPlainly(bytes: Uint8Array): Reading {
   for (let at = 0; at + 8 <= bytes.length; ) {
     const [headerLength, bodyLength] = [view.getUint32(at), view.getUint32(at + 4)];
     if (headerLength < 2 || headerLength > headerBytesMax || bodyLength > bodyBytesMax) return { frames, failed: true };
-    const end = at + 8 + headerLength + bodyLength;
-    if (end > bytes.length) return { frames, failed: false };
-    const head = jsonOf(bytes.subarray(at + 8, at + 8 + headerLength));
+    const bodyAt = at + 8 + headerLength;
+    if (bodyAt > bytes.length) return { frames, failed: false };
+    const head = jsonOf(bytes.subarray(at + 8, bodyAt));
     if (head === undefined) return { frames, failed: true };
+    const end = bodyAt + bodyLength;
+    if (end > bytes.length) return { frames, failed: false };
     frames.push({ header: head, body: bytes.slice(end - bodyLength, end) });
     at = end;
   }

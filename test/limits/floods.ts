@@ -55,6 +55,12 @@ export const floods: Record<string, Flood> = {
     onLaunch: 'say({ type: "done" }, "[".repeat(400_000) + "]".repeat(400_000));',
     limits: patient,
   },
+  "bodies of 14 MiB at once": {
+    onLaunch:
+      'const body = Buffer.alloc(14 << 20, 65); for (let i = 0; i < 40; i++) raw(frame({ type: "call", id: i + 1, op: "files.write", args: { path: "/big", mode: "replace" } }, body)); done(1);',
+    limits: patient,
+    quota,
+  },
   "bodies of 14 MiB on calls that take none": {
     onLaunch:
       'const body = Buffer.alloc(14 << 20, 65); for (let i = 0; i < 40; i++) raw(frame({ type: "call", id: i + 1, op: "log.write", args: { level: "info", text: "x" } }, body)); done(1);',

@@ -1,7 +1,9 @@
 // What an executor says about its run, and what isn't believed of it.
 import fc from "fast-check";
 import t from "tap";
-import { decodeUp } from "../../runtime/protocol/channel.ts";
+import { inlineBodyBytesMax, operationNames, pieceBytesMax } from "../../runtime/protocol/bridge.ts";
+import { decodeUp, upBodyBytesMax } from "../../runtime/protocol/channel.ts";
+import { bodyBytesMax } from "../../runtime/protocol/frame.ts";
 
 const empty = new Uint8Array(0);
 const failure = { type: "failed", name: "Error", message: "m", stack: "s", kind: "threw" };
@@ -18,6 +20,20 @@ t.test("the four things that an executor may say", async (t) => {
       failure: { name, message, stack, kind },
     });
   }
+});
+
+t.test("what a frame may bring along: nothing, but for results and the calls with content", async (t) => {
+  const calls = operationNames.map((op) => [op, upBodyBytesMax({ type: "call", op })] as const);
+  t.strictSame(Object.fromEntries(calls.filter(([, bytes]) => bytes > 0)), {
+    "files.write": bodyBytesMax,
+    "http.request": inlineBodyBytesMax,
+    "http.piece": pieceBytesMax,
+    "credential.exec": bodyBytesMax,
+  });
+  t.equal(upBodyBytesMax({ type: "done" }), bodyBytesMax);
+  for (const header of [{ type: "ready" }, { type: "failed" }, { type: "x" }, { type: "call" }])
+    t.equal(upBodyBytesMax(header), 0, header.type);
+  for (const op of ["none", "__proto__", "constructor", {}, null]) t.equal(upBodyBytesMax({ type: "call", op }), 0);
 });
 
 t.test("failures that are none: a field missing, too long, of another type, or one too many", async (t) => {

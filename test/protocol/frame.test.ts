@@ -124,6 +124,24 @@ t.test("lengths at their edges: the largest is taken, one more is not, and not w
   t.equal(large?.body.length, bodyBytesMax);
 });
 
+t.test(
+  "a body that its header doesn't allow: refused when the header is there, before any of the body is",
+  async (t) => {
+    const decoder = new FrameDecoder(({ type }) => (type === "three" ? 3 : 0));
+    const headed = (type: string, bodyLength: number, body = "") => {
+      const header = JSON.stringify({ type });
+      return rawFrame(header.length, bodyLength, Buffer.from(header + body));
+    };
+    t.same(
+      [...decoder.push(headed("none", 0)), ...decoder.push(headed("three", 3, "abc"))].map(({ body }) => body.length),
+      [0, 3],
+    );
+    t.same(decoder.push(headed("three", 3)), [], "of three bytes none has come");
+    t.throws(() => decoder.push(Buffer.concat([Buffer.from("abc"), headed("three", 4)])), FrameError);
+    t.throws(() => new FrameDecoder(() => 0).push(headed("none", bodyBytesMax)), /longer than its header allows/);
+  },
+);
+
 t.test("what we send is bounded too: a frame that the other side would refuse is never made", async (t) => {
   t.ok(encodeFrame({ header: { type: "x", pad: pad(headerBytesMax) }, body: new Uint8Array(0) }));
   t.throws(

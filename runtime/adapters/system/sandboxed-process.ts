@@ -13,6 +13,7 @@ import type {
   ProcessUsage,
   WatchLimits,
 } from "../../ports/executor-process.ts";
+import { upBodyBytesMax } from "../../protocol/channel.ts";
 import { encodeFrame, type Frame, FrameDecoder, FrameError } from "../../protocol/frame.ts";
 import type { Cgroup } from "./cgroup.ts";
 import { giveWay } from "./priority.ts";
@@ -101,7 +102,7 @@ class SandboxedProcess implements ExecutorProcess {
   readonly #child: ChildProcess;
   readonly #pipe: Duplex;
   readonly #options: SpawnOptions;
-  readonly #decoder = new FrameDecoder();
+  readonly #decoder = new FrameDecoder(upBodyBytesMax);
   readonly exited: Promise<ExecutorExit>;
   #frameListener: ((frame: Frame) => void) | undefined;
   #garbageListener: ((reason: string) => void) | undefined;
