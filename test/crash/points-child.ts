@@ -35,15 +35,19 @@ const tickEveryMs = 250;
 
 async function main({ directory, words, env, authorities, body, log }: ChildOptions): Promise<void> {
   let armed: (Order & { left: number }) | undefined;
-  let executorPid = 0;
+  let executorPid: number | undefined;
 
   function reach(point: Point): void {
     if (armed?.point !== point) return;
+    const { victim } = armed;
+    if (victim === "executor" && executorPid === undefined) return; // none has been launched yet
     armed.left -= 1;
     if (armed.left >= 0) return;
-    const { victim } = armed;
     armed = undefined;
-    if (victim === "supervisor") process.kill(process.pid, "SIGKILL");
+    if (victim === "supervisor" || executorPid === undefined) {
+      process.kill(process.pid, "SIGKILL");
+      return;
+    }
     try {
       process.kill(executorPid, "SIGKILL");
     } catch {
@@ -75,6 +79,7 @@ async function main({ directory, words, env, authorities, body, log }: ChildOpti
   tick();
   process.on("message", async (order: Order) => {
     armed = { ...order, left: order.after };
+    executorPid = undefined;
     const { done } = await runtime.scheduler.submit({ job: "held", input: "null", trigger: { kind: "submit" } });
     const record = await done;
     say({ type: "ended", record, reached: armed === undefined });
