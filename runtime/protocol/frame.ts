@@ -42,7 +42,7 @@ export class FrameError extends Error {
 }
 
 /**
- * Collects chunks and yields whole frames. Holds no more than one frame. A frame's body is the whole of a buffer of its
+ * Collects chunks and gives whole frames. Holds no more than one frame. A frame's body is the whole of a buffer of its
  * own, so that whoever gets it may hand the buffer on.
  */
 export class FrameDecoder {
@@ -62,44 +62,57 @@ export class FrameDecoder {
     this.#bodyBytesMaxOf = bodyBytesMaxOf;
   }
 
-  /** @throws FrameError once the input is no sequence of frames; the decoder then takes nothing more. */
+  /** All that is whole. @throws FrameError once the input is no sequence of frames; the decoder then takes nothing more. */
   push(chunk: Uint8Array): Frame[] {
     const frames: Frame[] = [];
-    if (this.#failed) return frames;
+    for (let rest = chunk; rest.length > 0; ) {
+      const taken = this.next(rest);
+      if (taken.frame !== undefined) frames.push(taken.frame);
+      rest = taken.rest;
+    }
+    return frames;
+  }
+
+  /** One frame at most, and what is behind it: no room is made for the next one yet. @throws FrameError as `push` does. */
+  next(chunk: Uint8Array): { frame?: Frame; rest: Uint8Array } {
+    if (this.#failed) return { rest: empty };
     try {
       for (let at = 0; at < chunk.length; ) {
         const taken = Math.min(this.#part.length - this.#filled, chunk.length - at);
         this.#part.set(chunk.subarray(at, at + taken), this.#filled);
         this.#filled += taken;
         at += taken;
-        if (this.#filled === this.#part.length) this.#next(frames);
+        const frame = this.#filled === this.#part.length ? this.#next() : undefined;
+        if (frame !== undefined) return { frame, rest: chunk.subarray(at) };
       }
+      return { rest: empty };
     } catch (error) {
       this.#failed = true;
       this.#header = empty;
+      this.#parsed = undefined;
       this.#body = empty;
       throw error;
     }
-    return frames;
   }
 
   /** The part is full: on to the next one, and behind the last the frame is whole. */
-  #next(frames: Frame[]): void {
+  #next(): Frame | undefined {
     this.#filled = 0;
     if (this.#part === this.#lengths) {
       this.#openHeader();
-      return;
+      return undefined;
     }
     if (this.#part === this.#header) {
       this.#parsed = parseHeader(this.#header);
       this.#openBody(this.#parsed);
-      if (this.#body.length > 0) return;
+      if (this.#body.length > 0) return undefined;
     }
-    frames.push({ header: this.#parsed as Frame["header"], body: this.#body });
+    const frame = { header: this.#parsed as Frame["header"], body: this.#body };
     this.#part = this.#lengths;
     this.#header = empty;
     this.#parsed = undefined;
     this.#body = empty;
+    return frame;
   }
 
   #openHeader(): void {

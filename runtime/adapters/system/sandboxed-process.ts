@@ -13,9 +13,9 @@ import type {
   ProcessUsage,
   WatchLimits,
 } from "../../ports/executor-process.ts";
-import { upBodyBytesMax } from "../../protocol/channel.ts";
-import { encodeFrame, type Frame, FrameDecoder, FrameError } from "../../protocol/frame.ts";
+import { encodeFrame, type Frame } from "../../protocol/frame.ts";
 import type { Cgroup } from "./cgroup.ts";
+import { type FrameReader, readFrames } from "./frame-reader.ts";
 import { giveWay } from "./priority.ts";
 import { firstChild, isRunning, readStat } from "./proc.ts";
 import { infoFd, type Sandbox, seccompFd } from "./sandbox.ts";
@@ -102,7 +102,7 @@ class SandboxedProcess implements ExecutorProcess {
   readonly #child: ChildProcess;
   readonly #pipe: Duplex;
   readonly #options: SpawnOptions;
-  readonly #decoder = new FrameDecoder(upBodyBytesMax);
+  readonly #reader: FrameReader;
   readonly exited: Promise<ExecutorExit>;
   #frameListener: ((frame: Frame) => void) | undefined;
   #garbageListener: ((reason: string) => void) | undefined;
@@ -130,6 +130,16 @@ class SandboxedProcess implements ExecutorProcess {
     this.#child = child;
     this.#options = options;
     this.#pipe = child.stdio[3] as Duplex;
+    this.#reader = readFrames({
+      pipe: this.#pipe,
+      clock: options.clock,
+      passed: options.passed,
+      onFrame: (frame) => this.#take(frame),
+      onGarbage: (reason) => {
+        this.#giveUp(reason);
+        this.#onReady?.(new Error("what it sent is no frame"));
+      },
+    });
     this.exited = this.#listen();
   }
 
@@ -151,7 +161,6 @@ class SandboxedProcess implements ExecutorProcess {
       if (this.#stderr.length < stderrBytesMax) this.#stderr += chunk.toString("utf8").slice(0, stderrBytesMax);
     });
     this.#child.stderr?.on("error", () => {});
-    this.#pipe.on("data", (chunk: Buffer) => this.#receive(chunk));
     this.#pipe.on("error", () => {}); // its end shows as the process's exit
     const info = this.#child.stdio[infoFd] as Readable | null | undefined;
     info?.on("error", () => {});
@@ -201,22 +210,11 @@ class SandboxedProcess implements ExecutorProcess {
       setTimeout(() => this.#removeCgroup(tries - 1), 25).unref();
   }
 
-  #receive(chunk: Buffer): void {
-    this.#options.passed?.(chunk.length);
-    let frames: Frame[];
-    try {
-      frames = this.#decoder.push(chunk);
-    } catch (error) {
-      this.#giveUp(error instanceof FrameError ? error.message : "unreadable");
-      this.#onReady?.(new Error("what it sent is no frame"));
-      return;
-    }
-    for (const frame of frames) {
-      if (this.#onReady !== undefined)
-        this.#onReady(frame.header.type === "ready" ? undefined : new Error("its first frame is not `ready`"));
-      else if (this.#frameListener === undefined) this.#early.push(frame);
-      else this.#frameListener(frame);
-    }
+  #take(frame: Frame): void {
+    if (this.#onReady !== undefined)
+      this.#onReady(frame.header.type === "ready" ? undefined : new Error("its first frame is not `ready`"));
+    else if (this.#frameListener === undefined) this.#early.push(frame);
+    else this.#frameListener(frame);
   }
 
   async ready(withinMs: number): Promise<void> {
@@ -271,8 +269,7 @@ class SandboxedProcess implements ExecutorProcess {
   }
 
   listen(wanted: boolean): void {
-    if (wanted) this.#pipe.resume();
-    else this.#pipe.pause();
+    this.#reader.listen(wanted);
   }
 
   onFrame(listener: (frame: Frame) => void): void {

@@ -55,16 +55,16 @@ export function makeFiles({ grant, tree }: { grant: FilesGrant; tree: FileTree }
     return done;
   }
 
-  async function changeWith(body: Uint8Array, work: () => Promise<Answer>): Promise<Answer> {
-    if (waitingBytes + body.length > waitingBytesMax) {
-      const found = `${waitingBytes} bytes wait to be written and ${body.length} more came, of ${waitingBytesMax}`;
+  async function changeWith({ length }: Uint8Array, work: () => Promise<Answer>): Promise<Answer> {
+    if (waitingBytes + length > waitingBytesMax) {
+      const found = `${waitingBytes} bytes wait to be written and ${length} more came, of ${waitingBytesMax}`;
       throw new Failed("busy", `${found}: await some writes first`);
     }
-    waitingBytes += body.length;
+    waitingBytes += length;
     try {
       return await change(work);
     } finally {
-      waitingBytes -= body.length;
+      waitingBytes -= length;
     }
   }
 
@@ -122,6 +122,7 @@ export function makeFiles({ grant, tree }: { grant: FilesGrant; tree: FileTree }
       await setRight(path, checked, Math.max(before, after));
       throw error;
     }
+    release(body);
     ledger.set(path, { kind: "file", bytes: after });
     if (existing === undefined) context.usage.filesWritten += 1;
     return {};
@@ -229,4 +230,10 @@ function nothingIf(exists: boolean): (error: unknown) => [] {
     if (exists && error instanceof FileFailure && error.code === "not_found") return [];
     throw error;
   };
+}
+
+// What was written is of no more use. Its memory is free now, and not when V8 looks for buffers that nobody has: a job that
+// writes one large file after another would have the supervisor hold some of them.
+function release(body: Uint8Array): void {
+  if (body.buffer instanceof ArrayBuffer && body.length === body.buffer.byteLength) body.buffer.transfer(0);
 }

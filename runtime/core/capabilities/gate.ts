@@ -134,7 +134,8 @@ export function makeGate(parts: GateParts): Gate {
     const window = makeWindow(stop.signal);
     const upload = makeUpload((seq, again) => post({ type: "pull", id: call.id, seq, again }), stop.signal);
     underWay.set(call.id, { stop, window, upload });
-    hold(body.length);
+    const heldHere = body.length; // once it is written it may be no more
+    hold(heldHere);
     const context: CallContext = { signal: stop.signal, record, usage: parts.usage, upload: upload.pieces };
     try {
       const operation = parts.operations[call.op] as Operation<unknown, unknown>;
@@ -149,7 +150,7 @@ export function makeGate(parts: GateParts): Gate {
       await refuse(call.id, call.op, error);
     } finally {
       underWay.delete(call.id);
-      hold(-body.length);
+      hold(-heldHere);
       stop.abort(); // whatever an operation still holds for this call (a turn, a timer) is given up
     }
   }

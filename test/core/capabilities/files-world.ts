@@ -9,7 +9,7 @@ import { noUsage } from "../../../runtime/model/run.ts";
 import type { FileTree } from "../../../runtime/ports/file-tree.ts";
 import { inOnePiece } from "../../../runtime/ports/http-client.ts";
 
-const upload = () => inOnePiece(new Uint8Array(0));
+export const upload = () => inOnePiece(new Uint8Array(0));
 
 const runId = `run_${"c".repeat(32)}`;
 

@@ -5,7 +5,7 @@ import t from "tap";
 import { Denied } from "../../../runtime/core/capabilities/capability.ts";
 import { foldingDisk } from "../../files/folding-disk.ts";
 import { snapshot } from "../../files/outside.ts";
-import { codeOf, errorOf, world } from "./files-world.ts";
+import { codeOf, errorOf, upload, world } from "./files-world.ts";
 
 t.test("[FS-01] [FS-02] [FS-03] [FS-24] no path of the traversal lists leads anywhere", async (t) => {
   const { read, write, list, stat, mkdir, remove, own, base } = await world(t, { mounts: { "/data": "data" } });
@@ -111,6 +111,21 @@ t.test("[FS-10] odd names that are names work, and come back as they were", asyn
     [...names].sort(),
     "no two became one",
   );
+});
+
+t.test("[RES-10] what was written is let go at once, where nobody else has a part of its buffer", async (t) => {
+  const { files, usage, read } = await world(t);
+  const context = { signal: new AbortController().signal, usage, record: async () => {}, upload };
+  const part = new Uint8Array(new TextEncoder().encode("part of it").buffer, 0, 4);
+  const whole = new TextEncoder().encode("whole");
+  for (const [path, body] of [
+    ["/whole", whole],
+    ["/part", part],
+  ] as const)
+    await files.write.act(await files.write.authorize({ path, mode: "replace" }, body, context), body, context);
+  t.strictSame([await read("/whole"), await read("/part")], ["whole", "part"]);
+  t.equal(whole.length, 0);
+  t.equal(Buffer.from(part).toString(), "part");
 });
 
 t.test("absolute and relative paths are the same place", async (t) => {
