@@ -74,7 +74,7 @@ export const coreSabotages: readonly Sabotage[] = [
     defence: "a decoder that has seen garbage takes nothing more",
     threats: ["ISO-24"],
     file: "runtime/protocol/frame.ts",
-    find: "if (this.#failed) return frames;",
+    find: "if (this.#failed) return { rest: empty };",
     replace: "",
     caughtBy: ["test/protocol/frame.test.ts", ...fuzzed],
   },

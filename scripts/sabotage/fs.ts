@@ -263,8 +263,8 @@ export const fsSabotages: readonly Sabotage[] = [
     defence: "writes that wait are bounded in bytes",
     threats: ["RES-12"],
     file: "runtime/core/capabilities/files.ts",
-    find: "if (waitingBytes + body.length > waitingBytesMax) {",
-    replace: "if (body.length > waitingBytesMax) {",
+    find: "if (waitingBytes + length > waitingBytesMax) {",
+    replace: "if (length > waitingBytesMax) {",
     caughtBy: [quota],
   },
   {

@@ -6,6 +6,24 @@ const test = (name: string) => `test/core/leases/${name}.test.ts`;
 
 export const leasesSabotages: readonly Sabotage[] = [
   {
+    id: "lease-dead-and-forgotten",
+    defence: "what proved a death is remembered until the lease is ended a last time",
+    threats: ["CRED-20"],
+    file: "runtime/adapters/issuers/oauth-endings.ts",
+    find: "    settled.set(run, mine);\n",
+    replace: "",
+    caughtBy: ["test/adapters/issuers/oauth-crash.test.ts"],
+  },
+  {
+    id: "lease-never-asked",
+    defence: "a note whose question was never asked leaves nothing open",
+    threats: ["CRED-20"],
+    file: "runtime/adapters/issuers/oauth.ts",
+    find: "if (!isThere) endings.neverAsked(runId);",
+    replace: "",
+    caughtBy: ["test/adapters/issuers/oauth-crash.test.ts"],
+  },
+  {
     id: "leases-revoked-without-proof",
     defence: "a lease is revoked on proof only",
     threats: ["CRED-21"],

@@ -4,18 +4,23 @@
 import type { RunId } from "../../model/ids.ts";
 import type { EpochMs } from "../../model/units.ts";
 import { IssuerFailure, type LeaseRef, type Proof } from "../../ports/credential-issuer.ts";
-import { conclude, covers, type OauthHandle, parseHandle, type Sighting } from "./oauth-handle.ts";
+import { conclude, covers, nothing, type OauthHandle, parseHandle, type Sighting } from "./oauth-handle.ts";
 import { deleteClient, lookForClient } from "./oauth-registration.ts";
 import type { Caller, OauthServer } from "./oauth-server.ts";
 
 export interface Endings {
   /** Remembers what is, or may be, at the server for a run. */
   remember(run: RunId, handle: OauthHandle): void;
+  /** What was noted for a run that has nothing else was not asked for, and won't be. */
+  neverAsked(run: RunId): void;
   revoke(lease: LeaseRef, signal: AbortSignal): Promise<void>;
   prove(lease: LeaseRef, secret: string | undefined, signal: AbortSignal): Promise<Proof>;
   /** Before another is issued. @throws IssuerFailure `issuer_refused` when an earlier one goes on living. */
   endEarlier(lease: LeaseRef, signal: AbortSignal): Promise<void>;
 }
+
+/** Runs that are remembered beyond their death. */
+const settledMax = 1_000;
 
 const worstFirst: readonly Proof["verdict"][] = ["alive", "unknowable", "dead"];
 
@@ -24,13 +29,27 @@ export function makeEndings(server: OauthServer, self: Caller, nowMs: () => Epoc
   const { introspection_endpoint: introspection, revocation_endpoint: revocation } = server.metadata;
   /** Of runs of this process that are not proven dead. */
   const known = new Map<RunId, OauthHandle>();
+  /**
+   * Of the last runs that are: a lease whose issue is under way is ended a second time when that is over, by a note that is
+   * behind what was known here.
+   */
+  const settled = new Map<RunId, OauthHandle>();
 
   /** What was noted, here or by a process before; both where neither has the other in it. */
   function handlesOf({ runId, handle }: LeaseRef): OauthHandle[] {
-    const mine = known.get(runId);
+    const mine = known.get(runId) ?? settled.get(runId);
     const noted = handle === undefined ? undefined : parseHandle(handle);
     if (mine !== undefined && noted !== undefined && covers(mine, noted)) return [mine];
     return [mine, noted].filter((each) => each !== undefined);
+  }
+
+  function settle(run: RunId): void {
+    const mine = known.get(run);
+    if (mine === undefined) return;
+    known.delete(run);
+    settled.set(run, mine);
+    const [oldest] = settled.keys();
+    if (settled.size > settledMax && oldest !== undefined) settled.delete(oldest);
   }
 
   async function endAll({ client, tokens }: OauthHandle, signal: AbortSignal): Promise<void> {
@@ -84,13 +103,16 @@ export function makeEndings(server: OauthServer, self: Caller, nowMs: () => Epoc
     const proofs = await Promise.all(handlesOf(lease).map((handle) => proveOne(handle, secret, signal)));
     const byVerdict = worstFirst.map((verdict) => proofs.find((proof) => proof.verdict === verdict));
     const worst = byVerdict.find((proof) => proof !== undefined);
-    if (worst?.verdict === "dead") known.delete(lease.runId);
+    if (worst?.verdict === "dead") settle(lease.runId);
     return worst ?? { verdict: "dead", how: "nothing was asked of the server for this run" };
   }
 
   return {
     remember(run, handle) {
       known.set(run, handle);
+    },
+    neverAsked(run) {
+      if (!known.has(run)) known.set(run, nothing);
     },
     revoke,
     prove,

@@ -78,7 +78,7 @@ export function conclude(handle: OauthHandle, { client, tokens }: Sightings, now
 }
 
 function over({ until }: OauthHandle): string {
-  if (until === 0) return "the server refused: nothing was issued";
+  if (until === 0) return "nothing was issued: the server refused, or was not asked";
   return `expired, with ${skewMs / 60_000} minutes for clocks that differ`;
 }
 

@@ -97,7 +97,10 @@ function issuerAt(
     const keep = async (handle: OauthHandle) => {
       const isThere = handle.client !== undefined || handle.tokens.length > 0; // to be ended, noted or not
       if (isThere) endings.remember(runId, handle);
-      await note(formatHandle(handle));
+      await note(formatHandle(handle)).catch((error: unknown) => {
+        if (!isThere) endings.neverAsked(runId); // though what is noted may say otherwise: the run's end came in between
+        throw error;
+      });
       endings.remember(runId, handle);
     };
     const issuing = { request, order, keep, signal };

@@ -100,6 +100,33 @@ for (const mode of Object.keys(left) as Mode[]) {
   });
 
   t.test(
+    `mode ${mode}: the run ends at any note of its issue, and is ended again after it: dead, both times`,
+    async (t) => {
+      for (let last = 1; last <= (mode === "token" ? 3 : 1); last += 1) {
+        const server = await start(t);
+        const issuer = await open(t, server, modes[mode]);
+        if (mode === "registration") await requestsOf(server, issuer); // the trial is over
+        const asked = server.asked.length;
+        const lease = newLease();
+        let notes = 0;
+        const note = async (handle: string) => {
+          notes += 1;
+          lease.handle = handle; // it is durable, and then it is refused
+          if (notes === last) throw new IssuerFailure("issuer_unavailable", "the lease was ended");
+        };
+        await t.rejects(issuer.issue(requestFor(lease), never, note), { message: "the lease was ended" });
+        t.equal(server.asked.slice(asked).includes("POST /token"), last > 1);
+        for (const time of ["when the run ends", "when its issue is over"]) {
+          await issuer.revoke(lease, never);
+          const { verdict, how } = await issuer.prove(lease, undefined, never);
+          t.equal(verdict, "dead", `note ${last}, ${time}: ${how}`);
+        }
+        t.same(server.liveTokens(), []);
+      }
+    },
+  );
+
+  t.test(
     `[CRED-20] mode ${mode}: an answer that comes after we gave up: the token is found and ended, or has no holder`,
     async (t) => {
       const server = await start(t);
