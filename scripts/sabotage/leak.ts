@@ -10,6 +10,15 @@ const egress = ["test/core/capabilities/network-leaks.test.ts"];
 
 export const leakSabotages: readonly Sabotage[] = [
   {
+    id: "leak-made-anew",
+    defence: "the forms of a credential are made once, however often its job asks for it",
+    threats: ["RES-10"],
+    file: "runtime/core/leases/leak-guard.ts",
+    find: "    if (texts.size === before) return;",
+    replace: "   ",
+    caughtBy: ["test/core/leases/leak-guard.test.ts"],
+  },
+  {
     id: "leak-armed-never",
     defence: "the guard knows the credential before the job does",
     threats: ["CRED-10"],

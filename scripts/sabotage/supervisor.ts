@@ -8,6 +8,15 @@ const ownProcess = "runtime/adapters/system/own-process.ts";
 
 export const supervisorSabotages: readonly Sabotage[] = [
   {
+    id: "supervisor-allocator",
+    defence: "a process that serves gives large buffers back to the system",
+    threats: ["RES-10"],
+    file: "runtime/cli/commands/start.ts",
+    find: "  settleAllocator();\n",
+    replace: "",
+    caughtBy: ["test/cli/own-process.test.ts"],
+  },
+  {
     id: "self-heap-snapshots",
     defence: "a process that serves is not started with its memory laid open",
     threats: ["CRED-15"],

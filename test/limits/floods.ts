@@ -24,6 +24,11 @@ export const floods: Record<string, Flood> = {
     body: 'for (;;) { c.fetch("http://nobody.example/").catch(() => {}); c.files.read("/../x").catch(() => {}); await null; }',
     limits: { ...patient, calls: 6_000 },
   },
+  "asking for the credential": {
+    body: "for (let i = 0; i < 10_000; i++) c.credential.fetch().catch(() => {}); return 1;",
+    limits: { ...patient, calls: 20_000 },
+    credential: true,
+  },
   "large arguments": {
     body: 'const sql = "x".repeat(60_000), params = Array.from({ length: 200 }, () => "y".repeat(800)); for (;;) c.credential.query(sql, params).catch(() => {});',
     limits: { ...patient, calls: 3_000 },

@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Test } from "tap";
+import { allocatorSettings } from "../../runtime/adapters/system/own-allocator.ts";
 import type { Flood } from "./floods.ts";
 
 const gapMsMax = 250;
@@ -29,8 +30,12 @@ export async function flooded(name: string, ...more: string[]): Promise<Flooded 
   });
   const stall = lastLine(control);
   const script = join(import.meta.dirname, "flooded.ts");
-  const stdio = ["ignore", "pipe", "inherit"] as const;
-  const seen = await lastLine(spawn(process.execPath, ["--expose-gc", script, name, ...more], { stdio: [...stdio] }));
+  const env = { ...process.env, ...allocatorSettings }; // as `mayfly start` has it
+  const supervisor = spawn(process.execPath, ["--expose-gc", script, name, ...more], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env,
+  });
+  const seen = await lastLine(supervisor);
   control.stdin?.end();
   const { longestMs: stallMs } = JSON.parse(await stall) as { longestMs: number };
   return { ...(JSON.parse(seen) as Flooded), stallMs };

@@ -18,6 +18,25 @@ function open(...texts: string[]) {
   return { guard, leaks, blind };
 }
 
+t.test("[RES-10] a job that asks for its credential again and again: its forms are made once", async (t) => {
+  const canary = makeCanary();
+  let looks = 0;
+  const known = new Proxy(["run_1"], {
+    get: (target, key) => {
+      looks += 1;
+      return Reflect.get(target, key);
+    },
+  });
+  const guard = makeLeakGuard({ isRevealed: true, known, onLeak: () => {}, onBlind: () => {} });
+  guard.arm([canary, ""]);
+  const once = looks;
+  t.ok(once > 0);
+  for (let n = 0; n < 1_000; n += 1) guard.arm([canary]);
+  t.equal(looks, once);
+  guard.arm([canary, `another ${canary}`]);
+  t.ok(looks > once, "what is new is learnt");
+});
+
 t.test("a guard that knows nothing yet looks for nothing, and changes nothing", async (t) => {
   const { guard, leaks } = open();
   const data = { a: ["text"] };
