@@ -22,7 +22,7 @@ export interface StartOptions extends ConfigOption {
 }
 
 export async function start(options: StartOptions): Promise<void> {
-  settleAllocator();
+  settleAllocator(process.env);
   const config = await loadConfig(options);
   requireClosedMemory(process.execArgv, process.env);
   const followers = makeFollowers();
