@@ -42,8 +42,8 @@ export class FrameError extends Error {
 }
 
 /**
- * Collects chunks and gives whole frames. Holds no more than one frame. A frame's body is the whole of a buffer of its
- * own, so that whoever gets it may hand the buffer on.
+ * Collects chunks and gives whole frames. Holds no more than one frame. A body that isn't empty is the whole of a
+ * buffer of its own, so that whoever gets it may hand the buffer on; the empty ones are all the same.
  */
 export class FrameDecoder {
   readonly #bodyBytesMaxOf: (header: Frame["header"]) => number;

@@ -233,7 +233,9 @@ function nothingIf(exists: boolean): (error: unknown) => [] {
 }
 
 // What was written is of no more use. Its memory is free now, and not when V8 looks for buffers that nobody has: a job that
-// writes one large file after another would have the supervisor hold some of them.
+// writes one large file after another would have the supervisor hold some of them. An empty body holds nothing, and is often
+// one that all empty frames share.
 function release(body: Uint8Array): void {
-  if (body.buffer instanceof ArrayBuffer && body.length === body.buffer.byteLength) body.buffer.transfer(0);
+  if (body.length === 0 || !(body.buffer instanceof ArrayBuffer)) return;
+  if (body.length === body.buffer.byteLength) body.buffer.transfer(0);
 }

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync } from "n
 import { join } from "node:path";
 import t from "tap";
 import { Denied } from "../../../runtime/core/capabilities/capability.ts";
+import { encodeFrame, FrameDecoder } from "../../../runtime/protocol/frame.ts";
 import { foldingDisk } from "../../files/folding-disk.ts";
 import { snapshot } from "../../files/outside.ts";
 import { codeOf, errorOf, upload, world } from "./files-world.ts";
@@ -126,6 +127,20 @@ t.test("[RES-10] what was written is let go at once, where nobody else has a par
   t.strictSame([await read("/whole"), await read("/part")], ["whole", "part"]);
   t.equal(whole.length, 0);
   t.equal(Buffer.from(part).toString(), "part");
+});
+
+t.test("empty files, one after another, though the bodies of all empty frames are one and the same", async (t) => {
+  const { files, usage, stat } = await world(t);
+  const context = { signal: new AbortController().signal, usage, record: async () => {}, upload };
+  const decoder = new FrameDecoder();
+  for (const path of ["/a", "/b", "/c"]) {
+    const [sent] = encodeFrame({ header: { type: "call" }, body: new Uint8Array(0) });
+    const [frame] = decoder.push(sent ?? new Uint8Array(0));
+    if (frame === undefined) throw new Error("no frame");
+    const plan = await files.write.authorize({ path, mode: "replace" }, frame.body, context);
+    await files.write.act(plan, frame.body, context);
+    t.match(await stat(path), { kind: "file", bytes: 0 }, path);
+  }
 });
 
 t.test("absolute and relative paths are the same place", async (t) => {
