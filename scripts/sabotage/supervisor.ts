@@ -12,7 +12,7 @@ export const supervisorSabotages: readonly Sabotage[] = [
     defence: "a process that serves gives large buffers back to the system",
     threats: ["RES-10"],
     file: "runtime/cli/commands/start.ts",
-    find: "  settleAllocator(process.env);\n",
+    find: "  settleMemory(process.env);\n",
     replace: "",
     caughtBy: ["test/cli/own-process.test.ts"],
   },

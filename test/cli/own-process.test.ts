@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { allocatorSettings } from "../../runtime/adapters/system/own-allocator.ts";
+import { allocatorSettings, youngSpaceFlag } from "../../runtime/adapters/system/own-memory.ts";
 import { openToOthers } from "../../runtime/adapters/system/own-process.ts";
 import { configOf, eventually, launch, ledgerOf, makeProject, mayfly, type Project } from "../support/cli.ts";
 import { holding, vaultProject } from "../support/holding.ts";
@@ -51,12 +51,13 @@ t.test(
   },
 );
 
-t.test("[RES-10] a process that serves has its allocator settled, under the id that it was started with", async (t) => {
+t.test("[RES-10] a process that serves has its memory settled, under the id that it was started with", async (t) => {
   const here = await makeProject(t, { config: configOf({ holds: "" }), jobs: { holds: "return 1;" } });
   const running = await startMayfly(t, here, { env: { MALLOC_ARENA_MAX: "3" } });
   const own = readFileSync(`/proc/${running.pid}/environ`, "utf8").split("\0");
   for (const [name, value] of Object.entries({ ...allocatorSettings, MALLOC_ARENA_MAX: "3" }))
     t.ok(own.includes(`${name}=${value}`), name);
+  t.ok(readFileSync(`/proc/${running.pid}/cmdline`, "utf8").split("\0").includes(youngSpaceFlag));
   t.equal((await running.client.status()).pid, running.pid);
 });
 

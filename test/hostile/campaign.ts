@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import tmp from "tmp";
-import { allocatorSettings } from "../../runtime/adapters/system/own-allocator.ts";
+import { allocatorSettings, youngSpaceFlag } from "../../runtime/adapters/system/own-memory.ts";
 import { compareGaps, type Gap } from "../support/gaps.ts";
 import type { Findings } from "./judge.ts";
 import { startHostileServer } from "./server.ts";
@@ -38,7 +38,7 @@ export async function hostileCampaign(options: HostileOptions): Promise<Findings
     env: { ...process.env, TMPDIR: directory },
   });
   const supervisor = fork(join(import.meta.dirname, "supervisor.ts"), {
-    execArgv: ["--expose-gc"],
+    execArgv: ["--expose-gc", youngSpaceFlag],
     env: { ...process.env, ...allocatorSettings, TMPDIR: join(directory, "tmp") }, // as `mayfly start` has it
   });
   const stop = () => void (supervisor.connected && supervisor.send({ stop: true }));

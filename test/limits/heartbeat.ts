@@ -4,7 +4,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Test } from "tap";
-import { allocatorSettings } from "../../runtime/adapters/system/own-allocator.ts";
+import { allocatorSettings, youngSpaceFlag } from "../../runtime/adapters/system/own-memory.ts";
 import type { Flood } from "./floods.ts";
 
 const gapMsMax = 250;
@@ -31,7 +31,7 @@ export async function flooded(name: string, ...more: string[]): Promise<Flooded 
   const stall = lastLine(control);
   const script = join(import.meta.dirname, "flooded.ts");
   const env = { ...process.env, ...allocatorSettings }; // as `mayfly start` has it
-  const supervisor = spawn(process.execPath, ["--expose-gc", script, name, ...more], {
+  const supervisor = spawn(process.execPath, ["--expose-gc", youngSpaceFlag, script, name, ...more], {
     stdio: ["ignore", "pipe", "inherit"],
     env,
   });

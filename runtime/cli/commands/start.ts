@@ -2,7 +2,7 @@
 // what an earlier process left → serve schedules and the socket → drain on SIGTERM or SIGINT, kill on the second SIGINT.
 // A process that finds itself fenced off ends its runs at once, and itself.
 import { serveControl } from "../../adapters/system/control-server.ts";
-import { settleAllocator } from "../../adapters/system/own-allocator.ts";
+import { settleMemory } from "../../adapters/system/own-memory.ts";
 import { guardOwnProcess, requireClosedMemory } from "../../adapters/system/own-process.ts";
 import { openRuntime, type Runtime } from "../../compose.ts";
 import { escapeLine, exitCodes, MayflyError } from "../../model/error.ts";
@@ -22,7 +22,7 @@ export interface StartOptions extends ConfigOption {
 }
 
 export async function start(options: StartOptions): Promise<void> {
-  settleAllocator(process.env);
+  settleMemory(process.env);
   const config = await loadConfig(options);
   requireClosedMemory(process.execArgv, process.env);
   const followers = makeFollowers();

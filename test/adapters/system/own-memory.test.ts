@@ -2,7 +2,7 @@
 // of its own, and its twin is one whose allocator is left to itself.
 import { spawnSync } from "node:child_process";
 import t from "tap";
-import { allocatorSettings, unsettled } from "../../../runtime/adapters/system/own-allocator.ts";
+import { allocatorSettings, unsettled, youngSpaceFlag } from "../../../runtime/adapters/system/own-memory.ts";
 
 const bodies = 4;
 const bodyBytes = 14 * 1_048_576;
@@ -42,7 +42,11 @@ t.test("[RES-10] large buffers leave nothing behind; where the allocator is left
 
 t.test("what an operator has set is left as it is, and a settled process isn't begun again", async (t) => {
   const [first = "", ...others] = Object.keys(allocatorSettings);
-  t.strictSame(Object.keys(unsettled({ [first]: "1" })), others);
-  t.strictSame(unsettled(allocatorSettings), {});
-  t.strictSame(unsettled({}), allocatorSettings);
+  t.strictSame(Object.keys(unsettled({ [first]: "1" }, []).env), others);
+  t.strictSame(unsettled(allocatorSettings, [youngSpaceFlag]), { env: {}, flags: [] });
+  t.strictSame(unsettled({}, []), { env: allocatorSettings, flags: [youngSpaceFlag] });
+  for (const own of ["--max-semi-space-size=32", "--max_semi_space_size=1"]) {
+    t.strictSame(unsettled({}, [own]).flags, [], own);
+    t.strictSame(unsettled({ NODE_OPTIONS: own }, []).flags, [], own);
+  }
 });
