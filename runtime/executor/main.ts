@@ -11,6 +11,7 @@ import type { LaunchHeader } from "../protocol/channel.ts";
 import { bodyBytesMax, encodeFrame, type Frame, FrameDecoder, headerBytesMax } from "../protocol/frame.ts";
 import { type EntryFailure, type Guest, loadIsolatedVm, makeGuest } from "./isolate.ts";
 import { becomeNobody, dropPowers, endWithSupervisor } from "./limits.ts";
+import { computeAtOnce, makeLater, type Services } from "./services.ts";
 
 const PIPE_FD = 3;
 const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -37,6 +38,8 @@ const pipe = new Socket({
     },
   },
 });
+const services: Services = { atOnce: {}, later: {} };
+const later = makeLater(services, (header, body) => enter("reply", JSON.stringify(header), body));
 const timers = new Map<string, NodeJS.Timeout>();
 let deadlineAt = Number.POSITIVE_INFINITY;
 let resultBytesMax = 0;
@@ -112,6 +115,11 @@ function answer(op: string, text: string, bytes: string): string | undefined {
     case "timer.clear":
       clearTimeout(timers.get(text));
       timers.delete(text);
+      return undefined;
+    case "compute":
+      return computeAtOnce(services, text, bytes);
+    case "later":
+      later(text, bytes);
       return undefined;
     case "random":
       return random(Math.min(65_536, Math.max(0, Number(text) | 0))).toString("latin1");

@@ -59,25 +59,28 @@ export function connect(hostFunction: HostFunction): void {
   host = hostFunction;
 }
 
-/** For what the executor itself answers: timers, randomness, names. */
-export function tell(op: string, text: string): string | undefined {
-  return host(op, text, "");
+/** For what the executor itself answers: timers, randomness, names, computations. */
+export function tell(op: string, text: string, bytes = ""): string | undefined {
+  return host(op, text, bytes);
 }
 
+export type Asked = Promise<Answer> & { readonly callId: number };
+
 /** Asks the supervisor. */
-export function call(
-  op: OperationName,
-  args: object,
-  bytes?: Uint8Array,
-): Promise<Answer> & { readonly callId: number } {
+export function call(op: OperationName, args: object, bytes?: Uint8Array): Asked {
+  return ask("call", (id) => callText(id, op, args), bytes);
+}
+
+/** Asks for what is answered by a reply; `text` is made with the number under which it comes. */
+export function ask(op: "call" | "later", text: (id: number) => string, bytes?: Uint8Array): Asked {
   const id = nextId;
   nextId += 1;
   const calledAt = new NativeError();
   const promise = new NativePromise<Answer>((resolve, reject) => {
     apply(mapSet, waiting, [id, { resolve, reject, calledAt }]);
   });
-  host("call", callText(id, op, args), bytes === undefined ? "" : bytesToString(bytes));
-  return defineProperty(promise, "callId", { value: id }) as Promise<Answer> & { readonly callId: number };
+  host(op, text(id), bytes === undefined ? "" : bytesToString(bytes));
+  return defineProperty(promise, "callId", { value: id }) as Asked;
 }
 
 /** Says something that has no answer. */
