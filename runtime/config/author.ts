@@ -59,7 +59,16 @@ export interface AuthorJob {
   /** Absent: the job reaches nothing. */
   network?: AuthorNetwork;
   files?: AuthorFiles;
+  /** Absent: what V8 has beside the heap is off. */
+  isolate?: AuthorIsolate;
   limits?: AuthorLimits;
+}
+
+export interface AuthorIsolate {
+  /** WebAssembly: code and memory that count towards `limits.memory` all the same. Default false. */
+  webAssembly?: boolean;
+  /** SharedArrayBuffer and Atomics, with which a fine timer can be built. Default false. */
+  sharedMemory?: boolean;
 }
 
 export interface AuthorSchedule {

@@ -33,6 +33,7 @@ interface Sections {
   schedule?: unknown;
   credential?: unknown;
   identity?: unknown;
+  isolate?: unknown;
   network?: unknown;
   files?: unknown;
   limits?: unknown;
@@ -41,8 +42,8 @@ interface Sections {
 // A job whose own keys are wrong (the problem is noted by now) still has sections to look at.
 function sectionsOf(value: unknown): Sections | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const { schedule, credential, identity, network, files, limits } = value as Sections;
-  return { schedule, credential, identity, network, files, limits };
+  const { schedule, credential, identity, isolate, network, files, limits } = value as Sections;
+  return { schedule, credential, identity, isolate, network, files, limits };
 }
 
 function parseSchedule(value: unknown, path: Path, problems: Problem[]): Schedule | null {
@@ -56,6 +57,7 @@ function parseGrants(job: Sections, wallMs: number, around: Surroundings, path: 
   const network = part(shape.networkShape, job.network ?? { allow: [] }, [...path, "network"], problems);
   const credential = part(shape.credentialShape, job.credential, [...path, "credential"], problems);
   const identity = part(shape.identityShape, job.identity, [...path, "identity"], problems);
+  const isolate = part(shape.isolateShape, job.isolate, [...path, "isolate"], problems);
   const files = part(shape.filesShape, job.files, [...path, "files"], problems);
   const quotaPath = [...path, "files", "quota"];
   const quota = part(shape.quotaShapeFor(files?.quota), files?.quota, quotaPath, problems);
@@ -74,6 +76,7 @@ function parseGrants(job: Sections, wallMs: number, around: Surroundings, path: 
         ? null
         : relateCredential(credential, network?.allow, wallMs, around, [...path, "credential"], problems),
     identity: identity === undefined ? null : { audiences: identity.audiences },
+    isolate: { webAssembly: isolate?.webAssembly ?? false, sharedMemory: isolate?.sharedMemory ?? false },
   };
 }
 

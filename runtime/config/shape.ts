@@ -122,6 +122,7 @@ export const jobShape = object({
   schedule: z.unknown().optional(),
   credential: z.unknown().optional(),
   identity: z.unknown().optional(),
+  isolate: z.unknown().optional(),
   network: z.unknown().optional(),
   files: z.unknown().optional(),
   limits: z.unknown().optional(),
@@ -184,6 +185,8 @@ export const identityShape = object({
     error: "at least one audience: an empty list would permit nothing",
   }),
 });
+
+export const isolateShape = object({ webAssembly: yesOrNo().optional(), sharedMemory: yesOrNo().optional() });
 
 export const networkShape = object({
   allow: list(networkRule, "a list of rules; an empty one allows nothing"),

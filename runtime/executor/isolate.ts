@@ -15,7 +15,7 @@ export interface Guest {
   load(bundle: string, timeoutMs: number): EntryFailure | undefined;
   /** Enters the guest's one function. */
   dispatch(
-    kind: "start" | "reply" | "stream" | "timer" | "signal",
+    kind: "start" | "reply" | "stream" | "timer" | "signal" | "rejection",
     json: string,
     body: Uint8Array | undefined,
     timeoutMs: number,
@@ -71,7 +71,7 @@ export function makeCodeCache(ivm: Ivm, guestScript: string): Uint8Array {
   const silent = new ivm.Callback(() => undefined) as unknown as string;
   const enter = boot.applySync(undefined, [silent], { result: { reference: true } }) as unknown as Enter;
   isolate.compileScriptSync(rehearsal).runSync(context);
-  const launch = { runId: "", job: "", input: "null", resultBytesMax: 1_000, clock: { mode: "real" } };
+  const launch = { runId: "", job: "", input: "null", resultBytesMax: 1_000, isolate: {}, clock: { mode: "real" } };
   enter.applySync(undefined, ["start", JSON.stringify(launch)]);
   enter.applySync(undefined, ["reply", JSON.stringify({ id: 1, ok: true, value: null })]);
   // Compiled again, V8 finds the same functions, now with those that starting up has compiled.

@@ -11,7 +11,10 @@ import type { LaunchHeader } from "../protocol/channel.ts";
 import { bodyBytesMax, encodeFrame, type Frame, FrameDecoder, headerBytesMax } from "../protocol/frame.ts";
 import { type EntryFailure, type Guest, loadIsolatedVm, makeGuest } from "./isolate.ts";
 import { becomeNobody, dropPowers, endWithSupervisor } from "./limits.ts";
-import { computeAtOnce, makeLater, type Services } from "./services.ts";
+import { computeAtOnce, makeLater, mergeServices, type Services } from "./services.ts";
+import { makeCryptoServices } from "./services-crypto.ts";
+import { makeUrlPatternServices } from "./services-url-pattern.ts";
+import { makeZlibServices } from "./services-zlib.ts";
 
 const PIPE_FD = 3;
 const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -38,8 +41,16 @@ const pipe = new Socket({
     },
   },
 });
-const services: Services = { atOnce: {}, later: {} };
-const later = makeLater(services, (header, body) => enter("reply", JSON.stringify(header), body));
+const services: Services = mergeServices(
+  makeZlibServices(() => require("node:zlib") as typeof import("node:zlib")),
+  makeCryptoServices(() => crypto.subtle),
+  makeUrlPatternServices(() => URLPattern),
+);
+// In a turn of its own: a promise may be settled while the guest is still on the stack, and can't be entered twice.
+const later = makeLater(
+  services,
+  (header, body) => void setImmediate(() => enter("reply", JSON.stringify({ type: "reply", ...header }), body)),
+);
 const timers = new Map<string, NodeJS.Timeout>();
 let deadlineAt = Number.POSITIVE_INFINITY;
 let resultBytesMax = 0;
@@ -147,8 +158,13 @@ function setTimer(text: string): void {
   timers.set(id, setTimeout(fire, Number(delayMs)));
 }
 
-function enter(kind: "start" | "reply" | "stream" | "timer" | "signal", json: string, body?: Uint8Array): void {
-  report(guest.dispatch(kind, json, body, timeLeftMs()));
+function enter(kind: Parameters<Guest["dispatch"]>[0], json: string, body?: Uint8Array): void {
+  const failed = guest.dispatch(kind, json, body, timeLeftMs());
+  // All that a job throws is caught in the guest, but for a promise's rejection that nobody handles: V8 throws that out.
+  if (failed?.kind === "threw" && kind !== "rejection") {
+    const { name, message, stack } = failed;
+    enter("rejection", JSON.stringify({ name, message, stack }));
+  } else report(failed);
 }
 
 function timeLeftMs(): number {

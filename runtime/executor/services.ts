@@ -22,6 +22,13 @@ export interface Services {
   later: Readonly<Record<string, LaterService>>;
 }
 
+export function mergeServices(...all: readonly Services[]): Services {
+  return {
+    atOnce: Object.assign({}, ...all.map(({ atOnce }) => atOnce)),
+    later: Object.assign({}, ...all.map(({ later }) => later)),
+  };
+}
+
 const none: Uint8Array = new Uint8Array(0);
 
 /** The answer as the guest reads it (guest/services.ts): the length of a JSON text, the text, and a code unit for each byte. */
@@ -55,7 +62,7 @@ export function makeLater(services: Services, reply: Reply): (request: string, b
     underWay += 1;
     answer()
       .then(
-        ({ value, bytes: body }) => reply({ id, ok: true, value }, body ?? none),
+        ({ value, bytes: body }) => reply({ id, ok: true, value }, wholeOf(body ?? none)),
         (thrown: unknown) => {
           const { name: code, message } = describe(thrown);
           reply({ id, ok: false, error: { code, message } }, none);
@@ -83,6 +90,11 @@ function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length);
   Buffer.from(bytes.buffer).write(text, "latin1");
   return bytes;
+}
+
+/** The guest is handed the buffer itself: Node's own may be a piece of a larger one, which can't be given away. */
+function wholeOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 const errorCharsMax = 400;

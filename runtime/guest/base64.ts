@@ -1,6 +1,6 @@
 // atob and btoa (https://infra.spec.whatwg.org/#forgiving-base64).
 import { fromBase64, toBase64 } from "@exodus/bytes/base64.js";
-import { DOMException } from "./events.ts";
+import { DOMException } from "./dom-exception.ts";
 import { bytesToString } from "./mailbox.ts";
 
 export function btoa(data: unknown): string {

@@ -3,6 +3,8 @@
 // `Date` is then replaced by one that asks `clock`, which `Temporal.Now` asks always.
 
 let hostNowMs: number | undefined;
+let originMs = 0;
+let latestMs = 0;
 const RealDate = Date;
 const realNow = Date.now;
 
@@ -13,6 +15,18 @@ export const clock = {
   /** Whole milliseconds since the epoch. */
   nowMs(): number {
     return hostNowMs ?? realNow();
+  },
+  /** The run begins now. */
+  begin(): void {
+    originMs = clock.nowMs();
+  },
+  originMs(): number {
+    return originMs;
+  },
+  /** Whole milliseconds since the run began; never less than the last time, though a wall clock can be set back. */
+  sinceOriginMs(): number {
+    latestMs = Math.max(latestMs, clock.nowMs() - originMs);
+    return latestMs;
   },
 };
 

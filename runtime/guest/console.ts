@@ -97,21 +97,23 @@ export function installConsole(): void {
     debug: at("debug"),
     log: info,
     info,
-    dir: (value: unknown) => info(value),
+    dir: (...args: unknown[]) => info(args[0]),
     dirxml: info,
-    table: (value: unknown) => info(value),
+    table: (...args: unknown[]) => info(args[0]),
     warn,
     error: at("error"),
     trace: (...args: unknown[]) =>
       at("debug")(`Trace: ${format(args)}`, new Error().stack?.split("\n").slice(2).join("\n")),
-    assert: (condition?: unknown, ...args: unknown[]) => {
+    assert: (...given: unknown[]) => {
+      const [condition, ...args] = given;
       if (!condition) at("error")(`Assertion failed${args.length > 0 ? `: ${format(args)}` : ""}`);
     },
-    count: (label = "default") => {
+    count: (given: unknown = "default") => {
+      const label = String(given);
       counts.set(label, (counts.get(label) ?? 0) + 1);
       info(`${label}: ${counts.get(label)}`);
     },
-    countReset: (label = "default") => void counts.delete(label),
+    countReset: (label: unknown = "default") => void counts.delete(String(label)),
     group: (...args: unknown[]) => {
       if (args.length > 0) info(...args);
       indent += "  ";
@@ -120,13 +122,20 @@ export function installConsole(): void {
     groupEnd: () => {
       indent = indent.slice(2);
     },
-    time: (label = "default") => void started.set(label, Date.now()),
-    timeLog: (label = "default") => info(`${label}: ${Date.now() - (started.get(label) ?? Date.now())} ms`),
-    timeEnd: (label = "default") => {
+    time: (label: unknown = "default") => void started.set(String(label), Date.now()),
+    timeLog: (given: unknown = "default") => {
+      const label = String(given);
+      info(`${label}: ${Date.now() - (started.get(label) ?? Date.now())} ms`);
+    },
+    timeEnd: (given: unknown = "default") => {
+      const label = String(given);
       console.timeLog(label);
       started.delete(label);
     },
     clear: () => {},
   };
+  // A namespace object (https://console.spec.whatwg.org/#console-namespace): an empty prototype of its own, and a tag.
+  Object.setPrototypeOf(console, {});
+  Object.defineProperty(console, Symbol.toStringTag, { value: "console", configurable: true });
   Object.defineProperty(globalThis, "console", { value: console, writable: true, configurable: true });
 }

@@ -3,7 +3,7 @@
 import type { AbortSignal } from "./abort.ts";
 import { writeFields } from "./console.ts";
 import { decodeStrictUtf8, decodeUtf8, encodeUtf8 } from "./encoding.ts";
-import { fetch } from "./fetch.ts";
+import { fetch } from "./fetch-later.ts";
 import { type Answer, call } from "./mailbox.ts";
 
 interface ContextParts {

@@ -1,126 +1,275 @@
-// Event, EventTarget and DOMException, as far as AbortSignal needs them (https://dom.spec.whatwg.org/).
+// Event and its kinds (https://dom.spec.whatwg.org/#events). Where and how one is dispatched is event-target.ts.
+import { clock } from "./clock.ts";
+import type { EventTarget } from "./event-target.ts";
+import { asInterface, requireArguments, toDictionary, toDomString, toUnsignedLong } from "./webidl.ts";
 
-/** Legacy codes (https://webidl.spec.whatwg.org/#dfn-error-names-table); newer names have none. */
-const codes: Record<string, number> = {
-  IndexSizeError: 1,
-  HierarchyRequestError: 3,
-  WrongDocumentError: 4,
-  InvalidCharacterError: 5,
-  NoModificationAllowedError: 7,
-  NotFoundError: 8,
-  NotSupportedError: 9,
-  InUseAttributeError: 10,
-  InvalidStateError: 11,
-  SyntaxError: 12,
-  InvalidModificationError: 13,
-  NamespaceError: 14,
-  InvalidAccessError: 15,
-  TypeMismatchError: 17,
-  SecurityError: 18,
-  NetworkError: 19,
-  AbortError: 20,
-  URLMismatchError: 21,
-  QuotaExceededError: 22,
-  TimeoutError: 23,
-  InvalidNodeTypeError: 24,
-  DataCloneError: 25,
-};
+const phases = { NONE: 0, CAPTURING_PHASE: 1, AT_TARGET: 2, BUBBLING_PHASE: 3 };
 
-export class DOMException extends Error {
-  readonly #name: string;
-  constructor(message = "", name = "Error") {
-    super(message);
-    this.#name = String(name);
-  }
-  override get name(): string {
-    return this.#name;
-  }
-  get code(): number {
-    return codes[this.#name] ?? 0;
-  }
+/** What a dispatch changes of its event, beside what the job can see. */
+export interface Dispatching {
+  target: EventTarget | null;
+  currentTarget: EventTarget | null;
+  phase: number;
+  isDispatched: boolean;
+  stopsAfterThis: boolean;
+  isStopped: boolean;
+  isPassive: boolean;
+  isTrusted: boolean;
+  isInitialized: boolean;
 }
 
 export class Event {
-  readonly #type: string;
-  readonly #cancelable: boolean;
+  #type = "";
+  #bubbles = false;
+  #cancelable = false;
+  readonly #composed: boolean;
   #canceled = false;
-  #stopped = false;
-  target: EventTarget | null = null;
-  currentTarget: EventTarget | null = null;
-  readonly timeStamp = Date.now();
+  readonly #timeStamp = clock.sinceOriginMs();
+  readonly #state: Dispatching = {
+    target: null,
+    currentTarget: null,
+    phase: 0,
+    isDispatched: false,
+    stopsAfterThis: false,
+    isStopped: false,
+    isPassive: false,
+    isTrusted: false,
+    isInitialized: true,
+  };
 
-  constructor(type: string, init: { cancelable?: boolean } = {}) {
-    this.#type = String(type);
-    this.#cancelable = Boolean(init.cancelable);
+  constructor(type: string, init: EventInit = {}) {
+    requireArguments(arguments.length, 1, "an event");
+    const { bubbles, cancelable, composed } = toDictionary(init, "an event's second argument");
+    this.#type = toDomString(type);
+    this.#bubbles = Boolean(bubbles);
+    this.#cancelable = Boolean(cancelable);
+    this.#composed = Boolean(composed);
+    Object.defineProperty(this, "isTrusted", { get: isTrusted, enumerable: true });
   }
   get type(): string {
     return this.#type;
   }
+  get target(): EventTarget | null {
+    return this.#state.target;
+  }
+  get srcElement(): EventTarget | null {
+    return this.#state.target;
+  }
+  get currentTarget(): EventTarget | null {
+    return this.#state.currentTarget;
+  }
+  composedPath(): EventTarget[] {
+    const { currentTarget } = this.#state;
+    return currentTarget === null ? [] : [currentTarget];
+  }
+  get eventPhase(): number {
+    return this.#state.phase;
+  }
+  stopPropagation(): void {
+    this.#state.isStopped = true;
+  }
+  get cancelBubble(): boolean {
+    return this.#state.isStopped;
+  }
+  set cancelBubble(value: boolean) {
+    if (value) this.#state.isStopped = true;
+  }
+  stopImmediatePropagation(): void {
+    this.#state.isStopped = true;
+    this.#state.stopsAfterThis = true;
+  }
+  get bubbles(): boolean {
+    return this.#bubbles;
+  }
   get cancelable(): boolean {
     return this.#cancelable;
+  }
+  get returnValue(): boolean {
+    return !this.#canceled;
+  }
+  set returnValue(value: boolean) {
+    if (!value) this.preventDefault();
+  }
+  preventDefault(): void {
+    if (this.#cancelable && !this.#state.isPassive) this.#canceled = true;
   }
   get defaultPrevented(): boolean {
     return this.#canceled;
   }
-  preventDefault(): void {
-    if (this.#cancelable) this.#canceled = true;
+  get composed(): boolean {
+    return this.#composed;
   }
-  stopImmediatePropagation(): void {
-    this.#stopped = true;
+  get timeStamp(): number {
+    return this.#timeStamp;
   }
-  static wasStopped(event: Event): boolean {
-    return event.#stopped;
+  initEvent(type: string, bubbles = false, cancelable = false): void {
+    requireArguments(arguments.length, 1, "initEvent");
+    const text = toDomString(type);
+    if (this.#state.isDispatched) return;
+    Object.assign(this.#state, {
+      isInitialized: true,
+      isStopped: false,
+      stopsAfterThis: false,
+      isTrusted: false,
+      target: null,
+    });
+    this.#canceled = false;
+    this.#type = text;
+    this.#bubbles = Boolean(bubbles);
+    this.#cancelable = Boolean(cancelable);
+  }
+  static stateOf(event: Event): Dispatching {
+    return event.#state;
   }
 }
 
-type Listener = ((event: Event) => void) | { handleEvent(event: Event): void };
+/** For the dispatch; a job can't reach it. @throws TypeError for what is no event. */
+export const dispatchingOf = Event.stateOf;
+Reflect.deleteProperty(Event, "stateOf");
 
-interface Entry {
-  listener: Listener;
-  once: boolean;
+// One getter for all events, since each has the property as its own (LegacyUnforgeable).
+const isTrusted = Object.getOwnPropertyDescriptor(
+  {
+    get isTrusted(): boolean {
+      return dispatchingOf(this as unknown as Event).isTrusted;
+    },
+  },
+  "isTrusted",
+)?.get as () => boolean;
+
+asInterface(Event, phases);
+
+export interface EventInit {
+  bubbles?: boolean;
+  cancelable?: boolean;
+  composed?: boolean;
 }
 
-export class EventTarget {
-  readonly #listeners = new Map<string, Entry[]>();
+export class CustomEvent extends Event {
+  #detail: unknown;
+  constructor(type: string, init: EventInit & { detail?: unknown } = {}) {
+    super(type, init);
+    this.#detail = toDictionary(init, "").detail ?? null;
+  }
+  get detail(): unknown {
+    return this.#detail;
+  }
+  initCustomEvent(type: string, bubbles = false, cancelable = false, detail: unknown = null): void {
+    requireArguments(arguments.length, 1, "initCustomEvent");
+    const { isDispatched } = dispatchingOf(this);
+    this.initEvent(type, bubbles, cancelable);
+    if (!isDispatched) this.#detail = detail;
+  }
+}
 
-  addEventListener(
+export class ErrorEvent extends Event {
+  readonly #message: string;
+  readonly #filename: string;
+  readonly #lineno: number;
+  readonly #colno: number;
+  readonly #error: unknown;
+  constructor(type: string, init: EventInit & Record<string, unknown> = {}) {
+    super(type, init);
+    const { message = "", filename = "", lineno = 0, colno = 0, error } = toDictionary(init, "");
+    this.#message = toDomString(message);
+    this.#filename = toDomString(filename).toWellFormed();
+    this.#lineno = toUnsignedLong(lineno);
+    this.#colno = toUnsignedLong(colno);
+    this.#error = error;
+  }
+  get message(): string {
+    return this.#message;
+  }
+  get filename(): string {
+    return this.#filename;
+  }
+  get lineno(): number {
+    return this.#lineno;
+  }
+  get colno(): number {
+    return this.#colno;
+  }
+  get error(): unknown {
+    return this.#error;
+  }
+}
+
+export class MessageEvent extends Event {
+  #data: unknown;
+  #origin: string;
+  #lastEventId: string;
+  #source: EventTarget | null;
+  #ports: readonly object[];
+  constructor(type: string, init: EventInit & Record<string, unknown> = {}) {
+    super(type, init);
+    const { data = null, origin = "", lastEventId = "", source = null, ports = [] } = toDictionary(init, "");
+    this.#data = data;
+    this.#origin = toDomString(origin).toWellFormed();
+    this.#lastEventId = toDomString(lastEventId);
+    this.#source = toSource(source);
+    this.#ports = Object.freeze([...(ports as Iterable<object>)]);
+  }
+  get data(): unknown {
+    return this.#data;
+  }
+  get origin(): string {
+    return this.#origin;
+  }
+  get lastEventId(): string {
+    return this.#lastEventId;
+  }
+  get source(): EventTarget | null {
+    return this.#source;
+  }
+  get ports(): readonly object[] {
+    return this.#ports;
+  }
+  initMessageEvent(
     type: string,
-    listener: Listener | null,
-    options: boolean | { once?: boolean; signal?: AbortLike } = {},
+    bubbles = false,
+    cancelable = false,
+    data: unknown = null,
+    origin = "",
+    lastEventId = "",
+    source: EventTarget | null = null,
+    ports: Iterable<object> = [],
   ): void {
-    if (listener === null) return;
-    const { once = false, signal } = typeof options === "object" ? options : {};
-    if (signal?.aborted) return;
-    const entries = this.#listeners.get(type) ?? [];
-    if (entries.some((entry) => entry.listener === listener)) return;
-    this.#listeners.set(type, [...entries, { listener, once }]);
-    signal?.addEventListener("abort", () => this.removeEventListener(type, listener), { once: true });
-  }
-
-  removeEventListener(type: string, listener: Listener | null): void {
-    const entries = this.#listeners.get(type);
-    if (entries !== undefined)
-      this.#listeners.set(
-        type,
-        entries.filter((entry) => entry.listener !== listener),
-      );
-  }
-
-  dispatchEvent(event: Event): boolean {
-    event.target = this;
-    event.currentTarget = this;
-    for (const entry of this.#listeners.get(event.type) ?? []) {
-      if (Event.wasStopped(event)) break;
-      if (entry.once) this.removeEventListener(event.type, entry.listener);
-      if (typeof entry.listener === "function") entry.listener.call(this, event);
-      else entry.listener.handleEvent(event);
-    }
-    event.currentTarget = null;
-    return !event.defaultPrevented;
+    requireArguments(arguments.length, 1, "initMessageEvent");
+    if (dispatchingOf(this).isDispatched) return;
+    this.initEvent(type, bubbles, cancelable);
+    this.#data = data;
+    this.#origin = toDomString(origin).toWellFormed();
+    this.#lastEventId = toDomString(lastEventId);
+    this.#source = toSource(source);
+    this.#ports = Object.freeze([...ports]);
   }
 }
 
-interface AbortLike {
-  readonly aborted: boolean;
-  addEventListener(type: string, listener: () => void, options?: { once: boolean }): void;
+function toSource(value: unknown): EventTarget | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === "object" && Symbol.toStringTag in value && value[Symbol.toStringTag] === "MessagePort")
+    return value as unknown as EventTarget;
+  throw new TypeError("a message's source is a MessagePort or null");
 }
+
+export class PromiseRejectionEvent extends Event {
+  readonly #promise: object;
+  readonly #reason: unknown;
+  constructor(type: string, init: EventInit & { promise: object; reason?: unknown }) {
+    requireArguments(arguments.length, 2, "a PromiseRejectionEvent");
+    super(type, init);
+    const { promise, reason } = toDictionary(init, "");
+    if (typeof promise !== "object" || promise === null)
+      throw new TypeError("a PromiseRejectionEvent needs its promise");
+    this.#promise = promise;
+    this.#reason = reason;
+  }
+  get promise(): object {
+    return this.#promise;
+  }
+  get reason(): unknown {
+    return this.#reason;
+  }
+}
+
+for (const each of [CustomEvent, ErrorEvent, MessageEvent, PromiseRejectionEvent]) asInterface(each);

@@ -4,20 +4,23 @@
 //   register  the bundle hands over its job (through a global that is gone before the job runs)
 //   start     runs the job; its promise's fate goes up as `done` or `failed`
 //   reply, timer, signal   answers of the host, timers that are due, the end that draws near
+//   rejection what nobody handled: a listener may say that this is well
 //   stream    a piece of a response, or the wish for one of a request
 import type { LaunchHeader } from "../protocol/channel.ts";
 import { AbortController } from "./abort.ts";
 import { clock, installClock } from "./clock.ts";
 import { installConsole } from "./console.ts";
 import { makeContext } from "./context.ts";
-import { describeThrown } from "./errors.ts";
+import { describeThrown, type ThrownText } from "./errors.ts";
 import { installGlobals } from "./globals.ts";
 import { connect, type HostFunction, settle, streamed, tell } from "./mailbox.ts";
+import { unhandledRejection, useRunEnd } from "./report-error.ts";
 import { resultToJson } from "./result.ts";
 import { fireTimer, useHostTimers } from "./timers.ts";
+import { withhold } from "./wasm.ts";
 
 export type Dispatch = (
-  kind: "start" | "reply" | "stream" | "timer" | "signal",
+  kind: "start" | "reply" | "stream" | "timer" | "signal" | "rejection",
   json: string,
   body?: ArrayBuffer,
 ) => void;
@@ -30,11 +33,14 @@ interface RegisteredJob {
 const { parse, stringify } = JSON;
 
 let registered: unknown;
+let restore: ReturnType<typeof withhold> = () => {};
 const ending = new AbortController();
 
 export default function boot(host: HostFunction): Dispatch {
   connect(host);
+  restore = withhold();
   installGlobals();
+  useRunEnd((thrown) => fail("threw", thrown));
   installConsole();
   Object.defineProperty(globalThis, "__mayflyRegister", {
     configurable: true,
@@ -49,6 +55,7 @@ export default function boot(host: HostFunction): Dispatch {
       settle(json, body);
     } else if (kind === "stream") streamed(json, body);
     else if (kind === "timer") fireTimer(Number(json));
+    else if (kind === "rejection") rejected(parse(json) as ThrownText);
     else if (kind === "signal") ending.abort(new Error(json));
     else start(parse(json) as LaunchHeader);
   };
@@ -60,6 +67,8 @@ function start(launch: LaunchHeader): void {
     installClock(launch.clock.nowMs);
     useHostTimers();
   }
+  clock.begin();
+  restore(launch.isolate);
   const job = registered;
   registered = undefined;
   if (!isJob(job)) {
@@ -92,4 +101,12 @@ function isJob(value: unknown): value is RegisteredJob {
 
 function fail(kind: "threw" | "output" | "shape", thrown: unknown): void {
   tell("failed", stringify({ __proto__: null, type: "failed", kind, ...describeThrown(thrown) }));
+}
+
+// V8 tells the executor what was thrown, as a copy; which promise it was, nobody knows.
+function rejected({ name, message, stack }: ThrownText): void {
+  const reason = new Error(message);
+  for (const [key, value] of Object.entries({ name, stack }))
+    Object.defineProperty(reason, key, { value, writable: true, configurable: true });
+  if (!unhandledRejection(reason)) fail("threw", reason);
 }

@@ -17,6 +17,14 @@ export class ServiceFailure extends Error {
   }
 }
 
+const errors: Readonly<Record<string, new (message: string) => Error>> = { RangeError, SyntaxError, TypeError };
+
+/** As the error of the language's own that it was out there; `Other` for the rest. Anything else stays what it is. */
+export function errorOf(thrown: unknown, Other: new (message: string) => Error): unknown {
+  if (!(thrown instanceof ServiceFailure)) return thrown;
+  return new (errors[thrown.kind] ?? Other)(thrown.message);
+}
+
 /** @throws ServiceFailure. */
 export function compute(name: string, args: object, bytes?: Uint8Array): Answer {
   const text = tell("compute", textOf(0, name, args), bytes === undefined ? "" : bytesToString(bytes)) ?? "";

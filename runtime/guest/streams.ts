@@ -7,8 +7,16 @@ declare const require: (name: "web-streams-polyfill") => typeof Streams;
 let loaded: typeof Streams | undefined;
 
 export function streams(): typeof Streams {
-  loaded ??= require("web-streams-polyfill");
+  loaded ??= finished(require("web-streams-polyfill"));
   return loaded;
+}
+
+// Its iterators have a prototype that stands beside the language's own for such.
+function finished(polyfill: typeof Streams): typeof Streams {
+  const iterators = Object.getPrototypeOf(new polyfill.ReadableStream().values());
+  const asyncIterators = Object.getPrototypeOf(Object.getPrototypeOf((async function* () {})()));
+  Object.setPrototypeOf(iterators, Object.getPrototypeOf(asyncIterators));
+  return polyfill;
 }
 
 /** The globals of the standard that come with it. */

@@ -1,6 +1,7 @@
 // setTimeout and its kin. The waiting is done outside the isolate (by the executor, or in the test kit by the
 // supervisor's manual clock); what is due comes back through `fireTimer`.
 import { call, post, tell } from "./mailbox.ts";
+import { reportThrown } from "./report-error.ts";
 
 type Callback = (...args: unknown[]) => void;
 
@@ -44,7 +45,24 @@ export function fireTimer(id: number): void {
   if (timer === undefined) return;
   if (timer.repeatMs === undefined) timers.delete(id);
   else wait(id, timer.repeatMs);
-  timer.callback(...timer.args);
+  run(timer);
+}
+
+// What a callback throws is reported, and the next ones come all the same if nobody minds.
+function run({ callback, args }: Timer): void {
+  try {
+    callback(...args);
+  } catch (thrown) {
+    reportThrown(thrown);
+  }
+}
+
+/** A turn of its own for something that the guest itself has to do: nobody can clear it, and no limit refuses it. */
+export function queueTask(task: () => void): void {
+  const id = nextId;
+  nextId += 1;
+  timers.set(id, { callback: task, args: [], repeatMs: undefined });
+  wait(id, 0);
 }
 
 function add(callback: unknown, delayMs: number, repeatMs: number | undefined, args: unknown[]): number {

@@ -3,7 +3,7 @@
 import { inlineBodyBytesMax, pieceBytesMax, windowBytes } from "../protocol/sizes.ts";
 import type { AbortSignal } from "./abort.ts";
 import { type BodySource, isStreamed, type Pieces } from "./body.ts";
-import { DOMException } from "./events.ts";
+import { DOMException } from "./dom-exception.ts";
 import { call, deafen, listen, post } from "./mailbox.ts";
 
 export interface AskedRequest {

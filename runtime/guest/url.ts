@@ -1,5 +1,7 @@
 // URL and URLSearchParams: whatwg-url, the specification's reference implementation.
+
 import { URL as WrapperURL, URLSearchParams as WrapperURLSearchParams } from "whatwg-url/webidl2js-wrapper.js";
+import { addInterface } from "./webidl.ts";
 
 interface Wrapper {
   install(target: object, names: string[]): void;
@@ -13,10 +15,9 @@ const target = Object.assign(installed, { Array, Object, Promise, String, TypeEr
 /** What the rest of the guest uses of it. */
 export interface GuestURL {
   readonly href: string;
-  readonly username: string;
-  readonly password: string;
   toString(): string;
 }
 
 export const URL = installed.URL as new (url: string, base?: string) => GuestURL;
 export const URLSearchParams = installed.URLSearchParams as new (init?: unknown) => { toString(): string };
+for (const each of [URL, URLSearchParams]) addInterface(each);

@@ -108,9 +108,17 @@ export interface IdentityGrant {
   audiences: readonly string[];
 }
 
+/** What of V8 a job has that is off otherwise: memory and code beside its heap, and with shared memory a fine timer. */
+export interface IsolateGrant {
+  webAssembly: boolean;
+  sharedMemory: boolean;
+}
+
 export interface Grants {
   network: NetworkGrant;
   files: FilesGrant;
   credential: CredentialGrant | null;
   identity: IdentityGrant | null;
+  /** Absent: neither. */
+  isolate?: IsolateGrant;
 }

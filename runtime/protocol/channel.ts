@@ -1,6 +1,6 @@
 // The wire between supervisor and executor: frames (frame.ts) on one socket pair, descriptor 3 of the executor.
 //
-//   down   launch   {job, spiffeId, input, runMs, clock}   body: the bundle     once, to a ready executor
+//   down   launch   {job, input, runMs, …} (LaunchHeader)  body: the bundle     once, to a ready executor
 //          reply    {id, ok, value | error}      body: bytes          answers a call; id 0 answers none: the first frame, read while warming
 //          piece    {id, last?, error?}          body: bytes          more of the response to call `id`; none after `last` or `error`
 //          pull     {id, seq, again}                                  asks for one http.piece of the body of call `id`; `again`: from its start
@@ -10,6 +10,7 @@
 //          done     {}                           body: result, JSON   the job's promise was fulfilled
 //          failed   {name, message, stack, kind}                      it was rejected, or the bundle didn't evaluate
 import { z } from "zod";
+import type { IsolateGrant } from "../model/grant.ts";
 import { contentBytesMaxOf } from "./bridge.ts";
 import { bodyBytesMax, type Frame } from "./frame.ts";
 
@@ -28,6 +29,8 @@ export interface LaunchHeader {
   /** Wall time that the run has, ms: the executor ends itself soon after, should the supervisor be gone. */
   runMs: number;
   resultBytesMax: number;
+  /** What of V8 the job has that is off otherwise. */
+  isolate: IsolateGrant;
   clock: GuestClock;
 }
 

@@ -31,6 +31,7 @@ const runs = await openRuns({
       const globals = Object.getOwnPropertyNames(globalThis).sort();
       const functions = [], { race, resolve } = Promise, wait = setTimeout;
       walk(roots, (path, value) => functions.push([path, value]));
+      onerror = () => true; // "reportError" is one of them
       // Each function is called and constructed, and what it gives, throws or promises is walked too.
       const given = [];
       for (const [path, f] of functions) {
@@ -55,7 +56,7 @@ const runs = await openRuns({
     `),
   },
   names: {
-    body: 'return ["require", "process", "module", "exports", "global", "Buffer", "Deno", "Bun", "__dirname", "__filename", "ivm", "isolate", "WebAssembly", "SharedArrayBuffer", "Atomics", "Worker", "MessageChannel", "BroadcastChannel", "importScripts", "setImmediate", "__mayflyRegister", "guest", "boot", "performance", "navigator", "WebSocket", "EventSource", "XMLHttpRequest"].filter((name) => eval("typeof " + name) !== "undefined");',
+    body: 'return ["require", "process", "module", "exports", "global", "Buffer", "Deno", "Bun", "__dirname", "__filename", "ivm", "isolate", "WebAssembly", "SharedArrayBuffer", "Atomics", "Worker", "BroadcastChannel", "importScripts", "setImmediate", "__mayflyRegister", "guest", "boot", "FileReader", "WebSocket", "EventSource", "XMLHttpRequest"].filter((name) => eval("typeof " + name) !== "undefined");',
   },
   hidden: {
     body: `
@@ -109,7 +110,7 @@ const runs = await openRuns({
   clock: {
     body: `
       const clocks = {
-        date: () => Date.now(), text: () => new Date().getTime(), event: () => new Event("x").timeStamp, signal: () => Number(new Date()),
+        date: () => Date.now(), text: () => new Date().getTime(), event: () => new Event("x").timeStamp, performance: () => performance.now(), file: () => new File([], "x").lastModified, signal: () => Number(new Date()),
         instant: () => Number(Temporal.Now.instant().epochNanoseconds) / 1e6, zoned: () => Number(Temporal.Now.zonedDateTimeISO("UTC").epochNanoseconds) / 1e6,
         time: () => { const t = Temporal.Now.plainTimeISO("UTC"); return t.second * 1e3 + t.millisecond + t.microsecond / 1e3 + t.nanosecond / 1e6; },
         dateTime: () => { const t = Temporal.Now.plainDateTimeISO("UTC"); return t.second * 1e3 + t.millisecond + t.microsecond / 1e3 + t.nanosecond / 1e6; },
@@ -121,7 +122,7 @@ const runs = await openRuns({
         for (let i = 0; i < 1e6 && steps < 20; i++) { const now = read(); if (now !== last) { steps++; least[name] = Math.min(least[name], Math.abs(now - last)); } last = now; }
         if (least[name] === Infinity) delete least[name];
       }
-      return { least, performance: typeof performance, now: typeof Temporal === "undefined" ? [] : Object.getOwnPropertyNames(Temporal.Now).sort() };
+      return { least, now: typeof Temporal === "undefined" ? [] : Object.getOwnPropertyNames(Temporal.Now).sort() };
     `,
     limits: { wallMs: 60_000, cpuMs: 60_000 },
   },
@@ -242,14 +243,9 @@ t.test("[ISO-02] Function.prototype.caller, upwards into the runtime", async (t)
 t.test("[ISO-23] a clock finer than a millisecond, among all the clocks that there are", async (t) => {
   const record = await runs.run("clock");
   t.equal(record.state, "succeeded", record.error?.message ?? "it read them");
-  const { least, performance, now } = record.result as {
-    least: Record<string, number>;
-    performance: string;
-    now: string[];
-  };
+  const { least, now } = record.result as { least: Record<string, number>; now: string[] };
   t.ok(Object.keys(least).length >= 4, Object.keys(least).join());
   for (const [name, ms] of Object.entries(least)) t.ok(ms >= 0.999, `${name}: the least step seen is ${ms} ms`);
-  t.equal(performance, "undefined");
   const known = ["instant", "plainDateISO", "plainDateTimeISO", "plainTimeISO", "timeZoneId", "zonedDateTimeISO"];
   if (now.length > 0) t.same(now, known, "Temporal has no clock that isn't ours");
 });

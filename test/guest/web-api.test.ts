@@ -1,7 +1,7 @@
 // The web API of the guest, asked the same questions as Node's: URL, encodings, base64, structuredClone, events and
 // signals, headers, requests and responses, randomness, timers. The answers must be the same.
 import t from "tap";
-import { openRuns } from "../support/runs.ts";
+import { askBoth } from "./ask-both.ts";
 
 /** Bodies of async functions, by what they are about; `name of what is thrown` stands for an error. */
 const questions: Record<string, string[]> = {
@@ -100,31 +100,4 @@ const questions: Record<string, string[]> = {
   ],
 };
 
-const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as new (body: string) => () => Promise<unknown>;
-/** Runs where there is Node, and where there is not. */
-const asked = (body: string) =>
-  `try { return await (async () => { ${body} })() } catch (e) { return "threw " + e.name }`;
-
-const runs = await openRuns(
-  Object.fromEntries(
-    Object.entries(questions).map(([name, bodies]) => [
-      name,
-      {
-        body: `const answers = []; for (const ask of [${bodies.map((body) => `async () => { ${asked(body)} }`).join(", ")}]) answers.push(await ask() ?? null); return answers;`,
-      },
-    ]),
-  ),
-);
-
-for (const [name, bodies] of Object.entries(questions)) {
-  t.test(`${name}, where the guest's answer is another than Node's`, async (t) => {
-    const record = await runs.run(name);
-    t.equal(record.state, "succeeded", record.error?.message ?? "");
-    for (const [index, body] of bodies.entries()) {
-      const expected = JSON.parse(JSON.stringify((await new AsyncFunction(asked(body))()) ?? null));
-      t.same((record.result as unknown[])[index], expected, body);
-    }
-  });
-}
-
-t.test("what all of them left behind", (t) => runs.end(t));
+await askBoth(t, questions);

@@ -12,7 +12,7 @@ import { isRunning, readStat } from "../../runtime/adapters/system/proc.ts";
 import { openRuntime, type Runtime } from "../../runtime/compose.ts";
 import { parseConfig } from "../../runtime/config.ts";
 import { parseNetworkRule } from "../../runtime/model/allowlist.ts";
-import type { CredentialGrant, NetworkRule } from "../../runtime/model/grant.ts";
+import type { CredentialGrant, IsolateGrant, NetworkRule } from "../../runtime/model/grant.ts";
 import type { RunId } from "../../runtime/model/ids.ts";
 import type { JobSpec } from "../../runtime/model/job.ts";
 import { defaultFileQuota, defaultLimits, type FileQuota, type Limits } from "../../runtime/model/limits.ts";
@@ -37,6 +37,7 @@ export interface JobUnderTest {
   quota?: Partial<FileQuota>;
   /** Also false: what a job without a grant has. An object: the stand-in's grant with these changes. */
   credential?: boolean | Partial<CredentialGrant>;
+  isolate?: IsolateGrant;
 }
 
 export interface RunsOptions {
@@ -222,6 +223,7 @@ export function specOf(name: string, job: JobUnderTest, directory: string): JobS
       files: { mounts: job.mounts ?? {}, quota: { ...defaultFileQuota, ...job.quota } },
       credential: grantOf(job.credential ?? false),
       identity: null,
+      ...(job.isolate === undefined ? {} : { isolate: job.isolate }),
     },
     limits: { ...defaultLimits, ...job.limits },
   };

@@ -106,15 +106,47 @@ async function buildGuest(): Promise<string> {
     target: "es2024",
     mainFields: ["module", "main"],
     conditions: ["workerd", "worker"],
-    inject: [join(runtime, "guest/encoding.ts")],
-    alias: {
-      tr46: join(runtime, "guest/tr46.ts"), // asks Node for what would be a table of 246 KB
-      "@exodus/bytes/encoding.js": require.resolve("@exodus/bytes/encoding-lite.js"), // without the legacy multi-byte tables, 150 KB
-    },
+    inject: ["encoding", "shims/buffer", "shims/process"].map((name) => join(runtime, `guest/${name}.ts`)),
+    alias: guestAliases(),
   });
   // The script's value is `boot`, and it leaves no global behind. Strict, so that no function of it can be had from a
   // stack's call sites (Error.prepareStackTrace) or by `caller`.
   return `(() => { "use strict"; ${script}\nreturn guest.default; })()`;
+}
+
+/** What the guest's packages get in the place of what they ask for. */
+function guestAliases(): Record<string, string> {
+  const shim = (name: string) => join(runtime, `guest/shims/${name}.cts`);
+  const undici = dirname(require.resolve("undici/package.json"));
+  const nothing = [
+    "sqlite",
+    "events",
+    "http",
+    "net",
+    "perf_hooks",
+    "querystring",
+    "stream/web",
+    "worker_threads",
+    "zlib",
+  ];
+  return {
+    tr46: join(runtime, "guest/tr46.ts"), // asks Node for what would be a table of 246 KB
+    // whatwg-url gets it without the legacy multi-byte tables, 150 KB, which a TextDecoder loads when it needs them
+    "@exodus/bytes/encoding.js": require.resolve("@exodus/bytes/encoding-lite.js"),
+    "mayfly:multi-byte": require.resolve("@exodus/bytes/encoding.js"),
+    ...Object.fromEntries(
+      ["formdata", "headers", "request", "response"].map((name) => [
+        `mayfly:undici/${name}`,
+        join(undici, `lib/web/fetch/${name}.js`),
+      ]),
+    ),
+    "node:assert": shim("assert"),
+    "node:crypto": shim("crypto"),
+    "node:stream": shim("stream"),
+    "node:util": shim("util"),
+    "node:util/types": shim("util"),
+    ...Object.fromEntries(nothing.map((name) => [`node:${name}`, shim("nothing")])),
+  };
 }
 
 async function built(options: BuildOptions): Promise<string> {

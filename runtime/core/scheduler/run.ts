@@ -323,6 +323,7 @@ function launchHeader(order: RunOrder, { guestTime, identity }: RunParts): Launc
     input,
     runMs: spec.limits.wallMs,
     resultBytesMax: spec.limits.resultBytes,
+    isolate: spec.grants.isolate ?? { webAssembly: false, sharedMemory: false },
     clock,
   };
 }

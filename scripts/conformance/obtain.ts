@@ -1,0 +1,57 @@
+// Where web-platform-tests come from: a folder that is named, or the part of it that Node tests itself with, from Debian's
+// source package of nodejs. That is fetched by apt, checked against Debian's signatures, and unpacked once.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { MayflyError } from "../../runtime/model/error.ts";
+
+/** The release whose Node is nearest to ours. */
+const release = "forky";
+const mirror = "http://deb.debian.org/debian";
+const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const cache = fileURLToPath(new URL("../../node_modules/.cache/web-platform-tests/", import.meta.url));
+
+/** @returns the folder. @throws MayflyError `conformance_tests_missing` that says how to name one. */
+export async function obtainWpt(named: string | undefined): Promise<string> {
+  if (named !== undefined && named !== "") return named;
+  const kept = join(cache, release);
+  if (existsSync(kept)) return kept;
+  process.stderr.write(`fetching web-platform-tests from Debian's source package of nodejs (${release})\n`);
+  const work = join(cache, `unfinished.${process.pid}`);
+  try {
+    fetchInto(work);
+    const [source] = readdirSync(work).filter((name) => name.startsWith("node-v"));
+    renameSync(join(work, source ?? "", "test/fixtures/wpt"), kept);
+    return kept;
+  } catch (cause) {
+    throw new MayflyError({
+      code: "usage",
+      message: "web-platform-tests could not be fetched",
+      found: String(cause).split("\n", 1)[0]?.slice(0, 200) ?? "",
+      needed: "apt-get and Debian's mirror, or a checkout of web-platform-tests",
+      next: "set WPT_ROOT to a folder of web-platform-tests",
+      cause,
+    });
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function fetchInto(work: string): void {
+  mkdirSync(join(work, "lists/partial"), { recursive: true });
+  const list = join(work, "sources.list");
+  writeFileSync(list, `deb-src [signed-by=${keyring}] ${mirror} ${release} main\n`);
+  const options = [
+    ...["-o", `Dir::Etc::sourcelist=${list}`],
+    ...["-o", "Dir::Etc::sourceparts=-"],
+    ...["-o", `Dir::State::lists=${join(work, "lists")}`],
+  ];
+  const run = (command: string, args: string[]) =>
+    execFileSync(command, args, { cwd: work, stdio: ["ignore", "ignore", "pipe"] });
+  run("apt-get", [...options, "update"]);
+  run("apt-get", [...options, "source", "--download-only", "nodejs"]);
+  const archive = readdirSync(work).find((name) => /^nodejs_.*\.orig\.tar\.xz$/.test(name));
+  if (archive === undefined) throw new Error("the package had no source archive");
+  run("tar", ["-xf", archive, "--wildcards", "*/test/fixtures/wpt/*"]);
+}
