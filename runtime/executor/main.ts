@@ -13,6 +13,7 @@ import { type EntryFailure, type Guest, loadIsolatedVm, makeGuest } from "./isol
 import { becomeNobody, dropPowers, endWithSupervisor } from "./limits.ts";
 import { computeAtOnce, makeLater, mergeServices, type Services } from "./services.ts";
 import { makeCryptoServices } from "./services-crypto.ts";
+import { nodeServices } from "./services-node.ts";
 import { makeUrlPatternServices } from "./services-url-pattern.ts";
 import { makeZlibServices } from "./services-zlib.ts";
 
@@ -45,6 +46,7 @@ const services: Services = mergeServices(
   makeZlibServices(() => require("node:zlib") as typeof import("node:zlib")),
   makeCryptoServices(() => crypto.subtle),
   makeUrlPatternServices(() => URLPattern),
+  nodeServices,
 );
 // In a turn of its own: a promise may be settled while the guest is still on the stack, and can't be entered twice.
 const later = makeLater(

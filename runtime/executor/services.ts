@@ -62,7 +62,7 @@ export function makeLater(services: Services, reply: Reply): (request: string, b
     underWay += 1;
     answer()
       .then(
-        ({ value, bytes: body }) => reply({ id, ok: true, value }, wholeOf(body ?? none)),
+        ({ value, bytes: body }) => reply({ id, ok: true, value }, body === undefined ? none : movable(body)),
         (thrown: unknown) => {
           const { name: code, message } = describe(thrown);
           reply({ id, ok: false, error: { code, message } }, none);
@@ -72,6 +72,13 @@ export function makeLater(services: Services, reply: Reply): (request: string, b
         underWay -= 1;
       });
   };
+}
+
+// The whole of its buffer is moved to the guest. Node's own are often parts of larger ones, and of some that can't be moved:
+// to try ends the process.
+function movable(body: Uint8Array): Uint8Array {
+  const isWhole = body.length === body.buffer.byteLength && !Buffer.isBuffer(body);
+  return isWhole ? body : new Uint8Array(body);
 }
 
 function parseRequest(request: string): { id: number; name: string; args: ServiceArguments } {
@@ -90,11 +97,6 @@ function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length);
   Buffer.from(bytes.buffer).write(text, "latin1");
   return bytes;
-}
-
-/** The guest is handed the buffer itself: Node's own may be a piece of a larger one, which can't be given away. */
-function wholeOf(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes);
 }
 
 const errorCharsMax = 400;

@@ -1,7 +1,7 @@
 // Ring 1: everything that a job finds in its isolate. Evaluated while the executor warms; `boot` then takes the host
 // function and returns the one function by which the executor reaches in. No job code has run before `start`.
 //
-//   register  the bundle hands over its job (through a global that is gone before the job runs)
+//   register  the bundle hands over its job (through a global that is gone before the job runs, as handover.ts's is)
 //   start     runs the job; its promise's fate goes up as `done` or `failed`
 //   reply, timer, signal   answers of the host, timers that are due, the end that draws near
 //   rejection what nobody handled: a listener may say that this is well
@@ -13,6 +13,7 @@ import { installConsole } from "./console.ts";
 import { makeContext } from "./context.ts";
 import { describeThrown, type ThrownText } from "./errors.ts";
 import { installGlobals } from "./globals.ts";
+import { offerHandover, withdrawHandover } from "./handover.ts";
 import { connect, type HostFunction, settle, streamed, tell } from "./mailbox.ts";
 import { unhandledRejection, useRunEnd } from "./report-error.ts";
 import { resultToJson } from "./result.ts";
@@ -48,6 +49,7 @@ export default function boot(host: HostFunction): Dispatch {
       registered = job;
     },
   });
+  offerHandover();
   return (kind, json, body) => {
     if (kind === "reply") {
       const reply = parse(json) as { nowMs?: number };
@@ -63,6 +65,7 @@ export default function boot(host: HostFunction): Dispatch {
 
 function start(launch: LaunchHeader): void {
   Reflect.deleteProperty(globalThis, "__mayflyRegister");
+  withdrawHandover();
   if (launch.clock.mode === "host") {
     installClock(launch.clock.nowMs);
     useHostTimers();

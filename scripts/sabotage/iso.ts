@@ -48,6 +48,15 @@ export const isoSabotages: readonly Sabotage[] = [
     caughtBy: ["test/escape/reach.test.ts"],
   },
   {
+    id: "iso-handover-gone",
+    defence: "what Node's modules are handed is gone before the job runs",
+    threats: ["ISO-03"],
+    file: "runtime/guest/main.ts",
+    find: "  withdrawHandover();\n",
+    replace: "",
+    caughtBy: ["test/escape/reach.test.ts"],
+  },
+  {
     id: "iso-tojson-of-a-call",
     defence: "a toJSON on Object.prototype doesn't speak for a call",
     threats: ["ISO-07", "ISO-08"],

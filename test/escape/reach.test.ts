@@ -56,7 +56,7 @@ const runs = await openRuns({
     `),
   },
   names: {
-    body: 'return ["require", "process", "module", "exports", "global", "Buffer", "Deno", "Bun", "__dirname", "__filename", "ivm", "isolate", "WebAssembly", "SharedArrayBuffer", "Atomics", "Worker", "BroadcastChannel", "importScripts", "setImmediate", "__mayflyRegister", "guest", "boot", "FileReader", "WebSocket", "EventSource", "XMLHttpRequest"].filter((name) => eval("typeof " + name) !== "undefined");',
+    body: 'return ["require", "process", "module", "exports", "global", "Buffer", "Deno", "Bun", "__dirname", "__filename", "ivm", "isolate", "WebAssembly", "SharedArrayBuffer", "Atomics", "Worker", "BroadcastChannel", "importScripts", "setImmediate", "__mayflyRegister", "__mayflyNode", "guest", "boot", "FileReader", "WebSocket", "EventSource", "XMLHttpRequest"].filter((name) => eval("typeof " + name) !== "undefined");',
   },
   hidden: {
     body: `

@@ -2,11 +2,13 @@
 // a job imports is copied into what the job can see, so an import is a read: it stays below the config's directory
 // (hidden names and Mayfly's state apart) and the node_modules that serve it, whatever links, package.json fields or
 // import attributes say. Decided on the real path, before a byte is read. Source maps that a file names are not followed.
+// Node's modules lead to Mayfly's own (node-modules.ts).
 import { readFile, realpath, stat } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join, relative, sep } from "node:path";
 import type { Loader, PartialMessage, Plugin } from "esbuild";
 import { quote } from "../../model/error.ts";
 import { formatSize } from "../../model/units.ts";
+import { serveNode } from "./node-modules.ts";
 
 /** One source file: what is larger is data, and data comes by a mount. */
 export const inputBytesMax = 8_388_608;
@@ -48,20 +50,27 @@ export async function reachOf(directory: string, stateDirectory: string): Promis
   return { directory: root, stateDirectory: await realpath(stateDirectory).catch(() => stateDirectory), packages };
 }
 
-export function makeBundleDoor({ reach }: { reach: Reach }): Plugin {
+/** What was read, or why it wasn't, by path. */
+export type Reads = Map<string, Promise<Uint8Array | { errors: PartialMessage[] }>>;
+
+/** @param parts.reads of one bundle: built twice, it is made of the same bytes. */
+export function makeBundleDoor({ reach, reads }: { reach: Reach; reads: Reads }): Plugin {
   return {
     name: "mayfly",
     setup(build) {
       build.onResolve({ filter: /^mayfly(?:\/|$)/ }, ({ path }) =>
         path === "mayfly" ? { path, namespace: "mayfly", sideEffects: false } : refuse(notForJobs(path)),
       );
-      build.onLoad({ filter: /.*/, namespace: "mayfly" }, () => ({ contents: virtualMayfly, loader: "js" }));
+      build.onLoad({ filter: /^mayfly$/, namespace: "mayfly" }, () => ({ contents: virtualMayfly, loader: "js" }));
+      serveNode(build, { isOwn: (importer) => isOwn(importer, reach) });
       // esbuild would leave http: and https: in the bundle as they are, and inline data:.
       build.onResolve({ filter: /^(?:(?:https?|data|file|blob):|\/\/)/i }, ({ path }) => refuse(notAFile(path)));
       build.onLoad({ filter: /.*/, namespace: "file" }, async ({ path, with: attributes }) => {
         const loader = loaderOf(path, attributes);
         if (typeof loader !== "string") return loader;
-        const read = await readWithin(path, reach);
+        const reading = reads.get(path) ?? readWithin(path, reach);
+        reads.set(path, reading);
+        const read = await reading;
         if (!(read instanceof Uint8Array)) return read;
         const followable = loader !== "text" && loader !== "binary";
         return { contents: followable ? withoutSourceMap(read) : read, loader };
@@ -116,6 +125,11 @@ function beyondReach(real: string, reach: Reach): PartialMessage | undefined {
     text: `an import leads to the hidden ${quote(hidden, 80)}: such names hold secrets`,
     notes: [{ text: next }],
   };
+}
+
+/** The author's, and no package's. */
+function isOwn(path: string, { directory }: Reach): boolean {
+  return isBelow(path, directory) && !relative(directory, path).split(sep).includes("node_modules");
 }
 
 function isBelow(inner: string, outer: string): boolean {

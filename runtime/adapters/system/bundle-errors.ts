@@ -1,6 +1,5 @@
 // esbuild's messages in our words: one MayflyError that names file, line and column, and what to use instead. Source
 // text in it is the job's, so it is quoted and cut.
-import { isBuiltin } from "node:module";
 import type { Message } from "esbuild";
 import { escapeLine, MayflyError, quote } from "../../model/error.ts";
 
@@ -8,29 +7,6 @@ import { escapeLine, MayflyError, quote } from "../../model/error.ts";
 export const wrapperName = "mayfly:entry";
 
 const errorsListedMax = 10;
-
-/** What a job uses where a program on Node would use this module. */
-const instead: Readonly<Record<string, string>> = {
-  fs: "use the context's files",
-  http: "use the context's fetch",
-  net: "a job has no sockets: use the context's fetch",
-  crypto: "use the global crypto (Web Crypto)",
-  buffer: "use Uint8Array, TextEncoder and atob",
-  timers: "use the global setTimeout",
-  process: "what a job may know comes as its input",
-  child_process: "a job starts no programs",
-  other: "use what the web has, or an npm package without Node's modules",
-};
-const sameAs: Readonly<Record<string, string>> = {
-  https: "http",
-  http2: "http",
-  tls: "net",
-  dgram: "net",
-  dns: "net",
-  os: "process",
-  worker_threads: "child_process",
-  cluster: "child_process",
-};
 
 interface Said {
   text: string;
@@ -94,12 +70,6 @@ function sayExport(module: string, name: string, message: Message, entry: string
 }
 
 function sayUnresolved(specifier: string): Said {
-  if (isBuiltin(specifier)) {
-    const module = specifier.replace(/^node:/, "").split("/")[0] ?? "";
-    const key = Object.hasOwn(sameAs, module) ? (sameAs[module] as string) : module;
-    const text = `${quote(specifier, 80)} is a module of Node, and a job runs without Node`;
-    return { text, next: Object.hasOwn(instead, key) ? instead[key] : instead.other };
-  }
   const found = quote(specifier, 120);
   if (/^[./]/.test(specifier)) return { text: `nothing to import at ${found}`, next: "correct the path" };
   return { text: `no package ${found} is installed`, next: "check its spelling, then install it beside the config" };

@@ -9,8 +9,9 @@ import * as esbuild from "esbuild";
 import { escapeLine, MayflyError, messageOf, quote } from "../../model/error.ts";
 import { formatSize } from "../../model/units.ts";
 import type { Bundle, Bundler } from "../../ports/bundler.ts";
-import { makeBundleDoor, type Reach, reachOf } from "./bundle-door.ts";
+import { makeBundleDoor, type Reach, type Reads, reachOf } from "./bundle-door.ts";
 import { bundleFailed, wrapperName } from "./bundle-errors.ts";
+import { type NodeNeeds, nodeNeedsOf, nodeOptions, nodePrelude } from "./node-modules.ts";
 
 /** Half of what one frame to an executor takes; at 45 ms a megabyte, compiling more would cost half a second. */
 export const bundleBytesMax = 8_388_608;
@@ -39,7 +40,7 @@ export function makeBundler(parts: { directory: string; stateDirectory?: string 
         Promise.reject(jobMissing(entry, parts.directory, cause)),
       );
       const shown = relative(reach.directory, module);
-      const result = await build(shown, reach);
+      const result = await buildAsNeeded(shown, reach);
       const careless = result.warnings.filter(isCareless);
       if (careless.length > 0) throw bundleFailed(shown, careless);
       return toBundle(result, shown);
@@ -53,26 +54,37 @@ export function makeBundler(parts: { directory: string; stateDirectory?: string 
   };
 }
 
+type Readable = Reach & { reads: Reads };
 type Result = esbuild.BuildResult<ReturnType<typeof optionsFor>>;
+
+// What a bundle needs of Node is known when it is built. One that needs something is built again, with the handover to Node's
+// modules first; most need nothing, and are built once.
+async function buildAsNeeded(shown: string, reach: Reach): Promise<Result> {
+  const reads: Reads = new Map();
+  const first = await build(shown, { ...reach, reads }, undefined);
+  const script = first.outputFiles.find(({ path }) => path.endsWith("job.js"))?.text ?? "";
+  const needs = nodeNeedsOf(first.metafile, script);
+  return needs === undefined ? first : build(shown, { ...reach, reads }, needs);
+}
 
 /** Builds whose service went away under them, one at a time, so that a source which ends it ends no other's build twice. */
 let again: Promise<unknown> = Promise.resolve();
 
-async function build(shown: string, reach: Reach): Promise<Result> {
+async function build(shown: string, reach: Readable, needs: NodeNeeds | undefined): Promise<Result> {
   try {
-    return await esbuild.build(optionsFor(shown, reach));
+    return await esbuild.build(optionsFor(shown, reach, needs));
   } catch (thrown) {
     if (!isServiceGone(thrown)) throw explained(shown, thrown);
   }
-  const own = again.then(() => buildAlone(shown, reach));
+  const own = again.then(() => buildAlone(shown, reach, needs));
   again = own.catch(() => undefined);
   return own;
 }
 
-async function buildAlone(shown: string, reach: Reach): Promise<Result> {
+async function buildAlone(shown: string, reach: Readable, needs: NodeNeeds | undefined): Promise<Result> {
   await esbuild.stop(); // its library would go on asking one that has died
   try {
-    return await esbuild.build(optionsFor(shown, reach));
+    return await esbuild.build(optionsFor(shown, reach, needs));
   } catch (thrown) {
     if (!isServiceGone(thrown)) throw explained(shown, thrown);
     throw new MayflyError({
@@ -100,10 +112,12 @@ function explained(shown: string, thrown: unknown): MayflyError {
   });
 }
 
-function optionsFor(shown: string, { directory, ...reach }: Reach) {
+function optionsFor(shown: string, { directory, reads, ...reach }: Readable, needs: NodeNeeds | undefined) {
+  const prelude = needs === undefined ? "" : `import ${JSON.stringify(nodePrelude)};\n`;
+  const { define, ...node } = nodeOptions(needs);
   return {
     stdin: {
-      contents: `import job from ${JSON.stringify(`./${shown}`)};\n__mayflyRegister(job);\n`,
+      contents: `${prelude}import job from ${JSON.stringify(`./${shown}`)};\n__mayflyRegister(job);\n`,
       resolveDir: directory,
       sourcefile: wrapperName,
       loader: "js",
@@ -118,7 +132,8 @@ function optionsFor(shown: string, { directory, ...reach }: Reach) {
     platform: "neutral",
     conditions: ["workerd", "worker"],
     mainFields: ["module", "main"],
-    define: { "process.env.NODE_ENV": '"production"' },
+    define: { "process.env.NODE_ENV": '"production"', ...define },
+    ...node,
     keepNames: true,
     treeShaking: true,
     charset: "utf8",
@@ -129,7 +144,7 @@ function optionsFor(shown: string, { directory, ...reach }: Reach) {
     nodePaths: [],
     logLevel: "silent",
     logOverride: runTimeNames,
-    plugins: [makeBundleDoor({ reach: { directory, ...reach } })],
+    plugins: [makeBundleDoor({ reach: { directory, ...reach }, reads })],
   } as const satisfies esbuild.BuildOptions;
 }
 

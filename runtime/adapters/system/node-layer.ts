@@ -1,0 +1,124 @@
+// The `node:*` modules of jobs, built from guest/node/ once a process: one file a module and chunks that they share, minified,
+// with the npm packages beneath them, which are ours and not the job's. What is constant in Node is taken from the very Node
+// that runs the executors.
+import { constants as cryptoConstants } from "node:crypto";
+import { constants as fsConstants } from "node:fs";
+import { METHODS, STATUS_CODES } from "node:http";
+import { builtinModules, createRequire } from "node:module";
+import { constants as osConstants } from "node:os";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { constants as zlibConstants } from "node:zlib";
+import { build, type Plugin } from "esbuild";
+import { offeredParts, servedModules } from "./node-names.ts";
+
+/** Text by file name. */
+export type NodeLayer = ReadonlyMap<string, string>;
+
+const runtime = fileURLToPath(new URL("../../", import.meta.url));
+const sources = join(runtime, "guest/node");
+const require = createRequire(import.meta.url);
+
+/** What the bundler imports by name: see node-modules.ts. */
+const others = ["host", "refuse", "timer-handles"];
+
+let made: Promise<NodeLayer> | undefined;
+
+/** About 150 ms, the first time. */
+export function nodeLayer(): Promise<NodeLayer> {
+  made ??= buildLayer().catch((error: unknown) => {
+    made = undefined;
+    throw error;
+  });
+  return made;
+}
+
+async function buildLayer(): Promise<NodeLayer> {
+  const names = new Set([...Object.values(servedModules), ...Object.values(offeredParts), ...others]);
+  const { outputFiles } = await build({
+    entryPoints: [...names].map((name) => join(sources, `${name}.ts`)),
+    absWorkingDir: runtime,
+    outdir: join(runtime, "node"),
+    bundle: true,
+    write: false,
+    format: "esm",
+    splitting: true,
+    chunkNames: "chunk-[hash]",
+    minify: true,
+    keepNames: true,
+    charset: "utf8",
+    legalComments: "none",
+    platform: "neutral",
+    target: "node26",
+    mainFields: ["module", "main"],
+    // npm's path and inspect ask for it and go on without; path.ts gives only whole paths to the first.
+    define: { global: "globalThis", "process.cwd": "undefined", "process.env.NODE_ENV": '"production"' },
+    tsconfigRaw: "{}",
+    logLevel: "silent",
+    plugins: [beneath],
+  });
+  return new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
+}
+
+const ours = (file: string, member = "default") =>
+  `module.exports = require(${JSON.stringify(join(sources, file))}).${member};`;
+
+/** What the npm packages of the layer import, and get of us. */
+const replaced: Readonly<Record<string, string>> = {
+  buffer: ours("buffer.ts"),
+  events: ours("events.ts"),
+  process: ours("process.ts"),
+  string_decoder: ours("string_decoder.ts"),
+  "safe-buffer": ours("buffer.ts"),
+  punycode: `module.exports = require(${JSON.stringify(require.resolve("punycode/punycode.js"))});`,
+  // The guest has both as globals.
+  "abort-controller": "module.exports = globalThis;",
+  // npm's url reads queries by a larger library than Node does.
+  qs: `const q = require(${JSON.stringify(join(sources, "querystring.ts"))}).default;
+    module.exports = { parse: (text) => q.parse(text), stringify: (query) => q.stringify(query) };`,
+};
+
+const constants: Readonly<Record<string, object>> = {
+  crypto: cryptoConstants,
+  fs: fsConstants,
+  http: { METHODS, STATUS_CODES },
+  module: { builtinModules: [...builtinModules] },
+  os: osConstants,
+  process: { versions: process.versions, arch: process.arch },
+  zlib: zlibConstants,
+};
+
+const beneath: Plugin = {
+  name: "mayfly-layer",
+  setup(layer) {
+    layer.onResolve({ filter: new RegExp(`^(?:${Object.keys(replaced).join("|")})/?$`) }, ({ path }) => ({
+      path: path.replace(/\/$/, ""),
+      namespace: "replaced",
+      sideEffects: false,
+    }));
+    layer.onLoad({ filter: /.*/, namespace: "replaced" }, ({ path }) => ({
+      contents: replaced[path] ?? "",
+      loader: "js",
+      resolveDir: sources,
+    }));
+    layer.onResolve({ filter: /^mayfly:constants\// }, ({ path }) => ({
+      path: path.slice("mayfly:constants/".length),
+      namespace: "constants",
+      sideEffects: false,
+    }));
+    layer.onLoad({ filter: /.*/, namespace: "constants" }, ({ path }) => ({
+      contents: `export default ${literal(constants[path])};`,
+      loader: "js",
+    }));
+  },
+};
+
+/** JSON, and the numbers that it lacks. */
+function literal(value: unknown): string {
+  if (Array.isArray(value) || typeof value !== "object" || value === null) {
+    return typeof value === "number" ? String(value) : JSON.stringify(value);
+  }
+  return `{${Object.entries(value)
+    .map(([name, each]) => `${JSON.stringify(name)}:${literal(each)}`)
+    .join(",")}}`;
+}
