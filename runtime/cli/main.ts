@@ -30,9 +30,31 @@ function withInput(verb: Command): Command {
     .option("--quiet", "no progress on stderr");
 }
 
+program
+  .command("init")
+  .description("begin a project here: config, one job, its test, tsconfig.json and .gitignore; keeps what is there")
+  .option("--json", "as JSON")
+  .action(async (options) => (await import("./commands/init.ts")).init(options));
+
+program
+  .command("new")
+  .description("add to a project")
+  .command("job")
+  .description("a job, its test, and its entry in the config")
+  .argument("<name>", "what it is called: small letters, digits and hyphens")
+  .option("--config <path>", "the config file (default: sandbox.config.ts, upwards from here)")
+  .option("--json", "as JSON")
+  .action(async (name, options) => (await import("./commands/new-job.ts")).newJob(name, options));
+
 withInput(command("run", "run one job here and now, with the whole life of a run").argument("<job>"))
   .option("--require-sandbox", "refuse to run when a layer of the operating system's sandbox is missing")
   .action(async (job, options) => (await import("./commands/run.ts")).run(job, options));
+
+withInput(
+  command("dev", "run one job, and again whenever it, what it imports or the config is saved").argument("<job>"),
+)
+  .option("--require-sandbox", "refuse to run when a layer of the operating system's sandbox is missing")
+  .action(async (job, options) => (await import("./commands/dev.ts")).dev(job, options));
 
 command("start", "serve schedules and submissions until SIGTERM (drains) or SIGINT twice (kills)")
   .option(

@@ -8,7 +8,7 @@ import { FormData } from "mayfly:undici/formdata";
 import { Headers, HeadersList } from "mayfly:undici/headers";
 import { getRequestState, Request } from "mayfly:undici/request";
 import { fromInnerResponse, makeResponse, Response } from "mayfly:undici/response";
-import { sourceOf, streamOf } from "./body.ts";
+import { type BodySource, isStreamed, sourceOf, streamOf } from "./body.ts";
 import { type HttpAnswer, transfer } from "./transfer.ts";
 import { URL } from "./url.ts";
 
@@ -22,8 +22,9 @@ export async function fetch(input: unknown, init?: unknown): Promise<object> {
   const { signal, headers, url } = request;
   signal.throwIfAborted();
   const { method, redirect, body } = getRequestState(request);
-  const asked = { url, method, headers: [...headers], redirect };
-  const { answer, body: pieces } = await transfer(asked, await sourceOf(body), signal);
+  const source = await sourceOf(body);
+  const asked = { url, method, headers: withoutLength([...headers], source), redirect };
+  const { answer, body: pieces } = await transfer(asked, source, signal);
   const bodyless = method === "HEAD" || bodylessStatuses.includes(answer.status);
   const stream = bodyless ? null : streamOf(pieces);
   return fromInnerResponse(
@@ -37,6 +38,13 @@ export async function fetch(input: unknown, init?: unknown): Promise<object> {
     }),
     "immutable",
   );
+}
+
+// Packages for Node say how long a body is. Where that is true it is left to the host, which says it anyway; where it isn't,
+// the host refuses the header.
+function withoutLength(headers: [string, string][], source: BodySource): [string, string][] {
+  const bytes = source === null ? 0 : isStreamed(source) ? undefined : source.length;
+  return headers.filter(([name, value]) => name !== "content-length" || Number(value) !== bytes);
 }
 
 function listOf({ headers }: HttpAnswer): HeadersList {

@@ -33,6 +33,7 @@ export const errorCodes = {
   config_invalid: "operator",
   job_unknown: "operator",
   job_missing: "operator",
+  project_files: "operator",
   input_invalid: "operator",
   usage: "operator",
   run_unknown: "operator",

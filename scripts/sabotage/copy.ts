@@ -32,7 +32,7 @@ export interface Copy {
   remove(): void;
 }
 
-const leftOut = new Set(["node_modules", ".git", ".mayfly", ".tap"]);
+const leftOut = new Set(["node_modules", ".git", ".mayfly", ".tap", "dist"]);
 const linked = ["node_modules", ".tap"];
 
 /** @param root the tree to copy. */

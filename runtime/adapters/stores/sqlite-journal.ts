@@ -6,6 +6,7 @@
 import { closeSync, fdatasync, openSync } from "node:fs";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
+import { ownModule } from "../system/own-modules.ts";
 import { storeError } from "./sqlite-error.ts";
 
 /** Transactions after which the journal is copied into the ledger: some 40 MB of it. */
@@ -55,7 +56,7 @@ export function openJournal(path: string): Journal {
   function checkpoint(): void {
     if (checkpointer !== undefined) return;
     transactions = 0;
-    const worker = new Worker(new URL("./sqlite-checkpoint.ts", import.meta.url), {
+    const worker = new Worker(ownModule("adapters/stores/sqlite-checkpoint"), {
       workerData: { path },
       execArgv: [],
     });

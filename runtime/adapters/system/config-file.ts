@@ -3,8 +3,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { registerHooks } from "node:module";
 import { dirname, extname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { escapeLine, MayflyError, messageOf, quote } from "../../model/error.ts";
+import { ownModule } from "./own-modules.ts";
 
 export interface ConfigFile {
   /** The default export, unchecked. */
@@ -15,8 +16,16 @@ export interface ConfigFile {
   directory: string;
 }
 
+/** For whoever loads it more than once. */
+export interface Reading {
+  /** Evaluate it and what it imports anew: Node keeps what it has evaluated once. Packages are kept. */
+  again?: boolean;
+  /** Hears of the config and of each module that it imports, packages left out, also when it then fails. Absolute. */
+  onFile?: (path: string) => void;
+}
+
 /** In this order, in each directory. */
-const names = [
+export const configNames: readonly string[] = [
   "sandbox.config.ts",
   "sandbox.config.mts",
   "sandbox.config.js",
@@ -36,10 +45,19 @@ export default defineConfig({
  * @throws MayflyError `config_missing`, `config_throws` (with file and line), `config_invalid` (no value was exported,
  * or a file that anyone can write was only found by looking upwards).
  */
-export async function loadConfigFile(path: string | undefined, cwd: string): Promise<ConfigFile> {
-  const file = path === undefined ? await find(cwd) : await named(resolve(cwd, path));
-  const value = extname(file) === ".json" ? await readJson(file) : await evaluate(file);
+export async function loadConfigFile(
+  path: string | undefined,
+  cwd: string,
+  reading: Reading = {},
+): Promise<ConfigFile> {
+  const file = await findConfigFile(path, cwd);
+  const value = extname(file) === ".json" ? await readJson(file, reading) : await evaluate(file, reading);
   return { value, path: file, directory: dirname(file) };
+}
+
+/** Where the config is, absolute. @throws MayflyError as `loadConfigFile`. */
+export function findConfigFile(path: string | undefined, cwd: string): Promise<string> {
+  return path === undefined ? find(cwd) : named(resolve(cwd, path));
 }
 
 async function named(file: string): Promise<string> {
@@ -48,7 +66,7 @@ async function named(file: string): Promise<string> {
     code: "config_missing",
     message: "no config at the path that was given",
     found: `nothing at ${escapeLine(file, 400)}`,
-    needed: `a file such as ${names[0]}`,
+    needed: `a file such as ${configNames[0]}`,
     next: "correct the path, or leave it away: then the nearest one from here upwards is taken",
   });
 }
@@ -57,7 +75,7 @@ async function find(cwd: string): Promise<string> {
   const looked: string[] = [];
   for (let directory = resolve(cwd); ; directory = dirname(directory)) {
     looked.push(directory);
-    for (const name of names) {
+    for (const name of configNames) {
       const file = join(directory, name);
       if (!(await isFile(file))) continue;
       if (looked.length > 1) await refuseWritableByAll(file);
@@ -68,9 +86,9 @@ async function find(cwd: string): Promise<string> {
   throw new MayflyError({
     code: "config_missing",
     message: "no config found",
-    found: `no ${names.join(", ")} in ${looked.map((directory) => escapeLine(directory, 400)).join(", ")}`,
-    needed: `a ${names[0]}; to start with:\n\n${example.replace(/^/gm, "    ")}\n`,
-    next: "write one, or name another with --config",
+    found: `no ${configNames.join(", ")} in ${looked.map((directory) => escapeLine(directory, 400)).join(", ")}`,
+    needed: `a ${configNames[0]}; to start with:\n\n${example.replace(/^/gm, "    ")}\n`,
+    next: "`npx mayfly init` writes one with a first job; or name another with --config",
   });
 }
 
@@ -91,7 +109,8 @@ async function isFile(file: string): Promise<boolean> {
   return (await stat(file).catch(() => undefined))?.isFile() === true;
 }
 
-async function readJson(file: string): Promise<unknown> {
+async function readJson(file: string, { onFile }: Reading): Promise<unknown> {
+  onFile?.(file);
   try {
     return JSON.parse(await readFile(file, "utf8"));
   } catch (thrown) {
@@ -99,34 +118,48 @@ async function readJson(file: string): Promise<unknown> {
   }
 }
 
-async function evaluate(file: string): Promise<unknown> {
+async function evaluate(file: string, reading: Reading): Promise<unknown> {
   const url = pathToFileURL(file).href;
-  const hooks = resolveMayflyFor(url);
+  const mark = reading.again ? `?reading=${++readings}` : "";
+  const hooks = resolveMayflyFor(url, mark, reading.onFile ?? (() => {}));
   let exported: Record<string, unknown>;
   try {
     exported = await import(url);
   } catch (thrown) {
-    throw throws(file, thrown);
+    throw throws(file, thrown, mark);
   } finally {
     hooks.deregister();
   }
   return defaultExport(file, exported);
 }
 
+let readings = 0;
+
 /**
  * In a config, and in what it imports, "mayfly" is the runtime that loads it, installed beside it or not; and the file
- * is a module, whatever the package.json near it says.
+ * is a module, whatever the package.json near it says. `mark` makes other modules of the same files.
  */
-function resolveMayflyFor(configUrl: string): { deregister(): void } {
-  const mayflyUrl = new URL("../../index.ts", import.meta.url).href;
+function resolveMayflyFor(configUrl: string, mark: string, onFile: (path: string) => void): { deregister(): void } {
+  const mayflyUrl = ownModule("index").href;
   const format = /\.m?ts$/.test(configUrl) ? "module-typescript" : "module";
+  const own = new Set<string>();
   return registerHooks({
     resolve(specifier, context, next) {
       if (specifier === "mayfly") return { url: mayflyUrl, shortCircuit: true };
       const resolved = next(specifier, context);
-      return resolved.url === configUrl ? { ...resolved, format } : resolved;
+      const isConfig = specifier === configUrl || resolved.url === configUrl; // of a link, the second is its target
+      const isImported = context.parentURL !== undefined && own.has(context.parentURL) && isOwn(resolved.url);
+      if (!isConfig && !isImported) return resolved;
+      const url = `${resolved.url}${mark}`;
+      own.add(url);
+      onFile(fileURLToPath(resolved.url));
+      return isConfig ? { ...resolved, url, format } : { ...resolved, url };
     },
   });
+}
+
+function isOwn(url: string): boolean {
+  return url.startsWith("file:") && !url.includes("/node_modules/");
 }
 
 // A promise would be a config that isn't known yet; top-level await says the same in a way that can be located.
@@ -153,8 +186,8 @@ function defaultExport(file: string, exported: Record<string, unknown>): unknown
   });
 }
 
-function throws(file: string, thrown: unknown): MayflyError {
-  const line = lineOf(file, thrown);
+function throws(file: string, thrown: unknown, mark = ""): MayflyError {
+  const line = lineOf(file, thrown, mark);
   const where = line === undefined ? file : `${file}:${line}`;
   return new MayflyError({
     code: "config_throws",
@@ -166,9 +199,10 @@ function throws(file: string, thrown: unknown): MayflyError {
 }
 
 // The first place in the stack that is in the config itself: V8 names it by URL, the TypeScript stripper by path.
-function lineOf(file: string, thrown: unknown): string | undefined {
+function lineOf(file: string, thrown: unknown, mark: string): string | undefined {
   const stack = thrown instanceof Error ? (thrown.stack ?? "") : "";
-  for (const spelling of [pathToFileURL(file).href, file]) {
+  const url = pathToFileURL(file).href;
+  for (const spelling of [`${url}${mark}`, url, file]) {
     const at = stack.indexOf(`${spelling}:`);
     const place =
       at < 0 ? null : /^\d+(?::\d+)?/.exec(stack.slice(at + spelling.length + 1, at + spelling.length + 24));

@@ -1,15 +1,16 @@
 // The five files that an executor consists of: Node, isolated-vm's addon, the executor's script, the guest's globals and
-// V8's code cache for them. The last three are built here, from the sources of this package, into the state directory's
-// cache; the code cache by a process that never sees a job.
+// V8's code cache for them. The last three come into the state directory's cache: the scripts are built here, from the
+// sources, or were built with the package; the code cache is made by a process that never sees a job.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type BuildOptions, build } from "esbuild";
 import { escapeLine, MayflyError } from "../../model/error.ts";
+import { builtScript, isBuilt } from "./own-modules.ts";
 
 /** Absolute paths. */
 export interface ExecutorFiles {
@@ -23,16 +24,37 @@ export interface ExecutorFiles {
 const runtime = fileURLToPath(new URL("../../", import.meta.url));
 const require = createRequire(import.meta.url);
 
-/** Builds what is missing from the cache; about 60 ms. */
+/** The scripts by their names, and what each is built of: the program of an executor, what runs in its isolate, … */
+const builders = {
+  executor: () => buildEntry("executor/main.ts"),
+  guest: buildGuest,
+  "code-cache": () => buildEntry("executor/code-cache.ts"),
+  attacker: () => buildEntry("executor/attacker.ts"),
+} as const;
+
+export type ExecutorScript = keyof typeof builders;
+
+export const executorScripts = Object.keys(builders) as ExecutorScript[];
+
+/** For scripts/build.ts: only a checkout has the sources. */
+export function buildScript(name: ExecutorScript): Promise<string> {
+  return builders[name]();
+}
+
+async function script(name: ExecutorScript): Promise<string> {
+  return isBuilt ? readFileSync(builtScript(`${name}.js`), "utf8") : buildScript(name);
+}
+
+/** Writes what is missing from the cache; about 60 ms where it has to be built. */
 export async function prepareExecutorFiles(cacheDirectory: string): Promise<ExecutorFiles> {
   mkdirSync(cacheDirectory, { recursive: true, mode: 0o755 });
-  const [executor, guestScript, cacheMaker] = await Promise.all([
-    buildExecutor(),
-    buildGuest(),
-    buildEntry("executor/code-cache.ts"),
+  const [executor, globals, cacheMaker] = await Promise.all([
+    script("executor"),
+    script("guest"),
+    script("code-cache"),
   ]);
   const addon = addonPath();
-  const guest = keep(cacheDirectory, "guest", "js", guestScript);
+  const guest = keep(cacheDirectory, "guest", "js", globals);
   return {
     node: process.execPath,
     addon,
@@ -79,10 +101,6 @@ const shared = {
   logLevel: "silent",
   tsconfigRaw: "{}",
 } as const satisfies BuildOptions;
-
-function buildExecutor(): Promise<string> {
-  return buildEntry("executor/main.ts");
-}
 
 function buildEntry(entry: string): Promise<string> {
   return built({
@@ -169,5 +187,5 @@ function keep(directory: string, name: string, extension: string, text: string):
 
 /** The same walls and another inhabitant: what `mayfly doctor --attack` tries from inside (executor/attacker.ts). */
 export async function withAttacker(files: ExecutorFiles): Promise<ExecutorFiles> {
-  return { ...files, entry: keep(dirname(files.entry), "attacker", "cjs", await buildEntry("executor/attacker.ts")) };
+  return { ...files, entry: keep(dirname(files.entry), "attacker", "cjs", await script("attacker")) };
 }

@@ -1,8 +1,8 @@
-// The `node:*` modules of jobs, built from guest/node/ once a process: one file a module and chunks that they share, minified,
-// with the npm packages beneath them, which are ours and not the job's. What is constant in Node is taken from the very Node
-// that runs the executors.
+// The `node:*` modules of jobs: one file a module and chunks that they share, minified, with the npm packages beneath them,
+// which are ours and not the job's. Built from guest/node/ once a process, or with the package. What is constant in Node stays
+// an import in them, and is taken from the very Node that runs the executors.
 import { constants as cryptoConstants } from "node:crypto";
-import { constants as fsConstants } from "node:fs";
+import { constants as fsConstants, readFileSync } from "node:fs";
 import { METHODS, STATUS_CODES } from "node:http";
 import { builtinModules, createRequire } from "node:module";
 import { constants as osConstants } from "node:os";
@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { constants as zlibConstants } from "node:zlib";
 import { build, type Plugin } from "esbuild";
 import { offeredParts, servedModules } from "./node-names.ts";
+import { builtScript, isBuilt } from "./own-modules.ts";
 
 /** Text by file name. */
 export type NodeLayer = ReadonlyMap<string, string>;
@@ -24,16 +25,24 @@ const others = ["host", "refuse", "timer-handles"];
 
 let made: Promise<NodeLayer> | undefined;
 
-/** About 150 ms, the first time. */
+/** About 150 ms, the first time, where it has to be built. */
 export function nodeLayer(): Promise<NodeLayer> {
-  made ??= buildLayer().catch((error: unknown) => {
+  made ??= (isBuilt ? readLayer() : buildLayer()).catch((error: unknown) => {
     made = undefined;
     throw error;
   });
   return made;
 }
 
-async function buildLayer(): Promise<NodeLayer> {
+/** Of the package, as scripts/build.ts keeps it. */
+export const layerFile = "node-layer.json";
+
+async function readLayer(): Promise<NodeLayer> {
+  return new Map(Object.entries(JSON.parse(readFileSync(builtScript(layerFile), "utf8")) as Record<string, string>));
+}
+
+/** For scripts/build.ts too: only a checkout has the sources. */
+export async function buildLayer(): Promise<NodeLayer> {
   const names = new Set([...Object.values(servedModules), ...Object.values(offeredParts), ...others]);
   const { outputFiles } = await build({
     entryPoints: [...names].map((name) => join(sources, `${name}.ts`)),
@@ -101,17 +110,14 @@ const beneath: Plugin = {
       loader: "js",
       resolveDir: sources,
     }));
-    layer.onResolve({ filter: /^mayfly:constants\// }, ({ path }) => ({
-      path: path.slice("mayfly:constants/".length),
-      namespace: "constants",
-      sideEffects: false,
-    }));
-    layer.onLoad({ filter: /.*/, namespace: "constants" }, ({ path }) => ({
-      contents: `export default ${literal(constants[path])};`,
-      loader: "js",
-    }));
+    layer.onResolve({ filter: /^mayfly:constants\// }, ({ path }) => ({ path, external: true, sideEffects: false }));
   },
 };
+
+/** A module whose default export is what Node has of that name. */
+export function constantsModule(name: string): string {
+  return `export default ${literal(constants[name])};`;
+}
 
 /** JSON, and the numbers that it lacks. */
 function literal(value: unknown): string {

@@ -4,7 +4,7 @@
 // one bundle don't know each other.
 import type { Metafile, PartialMessage, PluginBuild } from "esbuild";
 import { quote } from "../../model/error.ts";
-import { nodeLayer } from "./node-layer.ts";
+import { constantsModule, nodeLayer } from "./node-layer.ts";
 import { insteadOf, nodeNames, offeredParts, readNodeName, servedModules } from "./node-names.ts";
 
 const namespace = "mayfly";
@@ -75,6 +75,11 @@ export function serveNode(build: PluginBuild, { isOwn }: { isOwn(importer: strin
     namespace,
     sideEffects: path === nodePrelude,
   }));
+  build.onResolve({ filter: /^mayfly:constants\//, namespace }, ({ path }) => ({
+    path: `${prefix}${path.slice("mayfly:".length)}`,
+    namespace,
+    sideEffects: false,
+  }));
   build.onResolve({ filter: /^\.\//, namespace }, ({ path }) => ({ path: `${prefix}${path.slice(2)}`, namespace }));
   build.onLoad({ filter: /^node\//, namespace }, async ({ path }) => ({
     contents: await contentsOf(path.slice(prefix.length)),
@@ -87,6 +92,7 @@ function isServed(name: string): boolean {
 }
 
 async function contentsOf(name: string): Promise<string> {
+  if (name.startsWith("constants/")) return constantsModule(name.slice("constants/".length));
   if (name === "prelude") return 'import "./host.js";';
   const [, global = ""] = /^global-(\w+)$/.exec(name) ?? [];
   if (Object.hasOwn(globals, global)) return globals[global] ?? "";

@@ -1,12 +1,13 @@
-// `mayfly run <job>`: the whole life of a run in this process. Recovery of what an earlier one left comes first.
+// `mayfly run <job>`: the whole life of one run in this process.
 import { guardOwnProcess, openToOthers } from "../../adapters/system/own-process.ts";
-import { openRuntime } from "../../compose.ts";
-import { exitCodes } from "../../model/error.ts";
+import { type ExitCode, exitCodes } from "../../model/error.ts";
 import { exitCodeOfRun } from "../../model/exit-code.ts";
 import type { RunRecord } from "../../model/run.ts";
 import { type ConfigOption, jobOf, loadConfig } from "../config.ts";
 import { type InputOptions, readInput } from "../input.ts";
+import { stopOnSignal } from "../interrupt.ts";
 import { makeProgress, printJson, summarize, warn } from "../print.ts";
+import { runHere } from "../run-here.ts";
 
 export interface RunOptions extends ConfigOption, InputOptions {
   json?: boolean;
@@ -16,39 +17,39 @@ export interface RunOptions extends ConfigOption, InputOptions {
 
 export async function run(job: string, options: RunOptions): Promise<void> {
   const config = await loadConfig(options);
+  warnOfOpenings();
+  jobOf(config, job);
+  const input = readInput(options);
+  const stop = stopOnSignal();
+  process.exitCode = exitCodes.interrupted; // unless there is a run, and its end says otherwise
+  await runHere({
+    config,
+    job,
+    input,
+    osSandbox: options.requireSandbox ? "required" : "preferred",
+    stop,
+    onOpen(runtime) {
+      guardOwnProcess(runtime, warn);
+      warnOfMissingLayers(runtime.pool.layers());
+    },
+    onEvent: options.quiet ? () => {} : makeProgress(),
+    async onEnd(record) {
+      await printRecord(record, options);
+      process.exitCode = exitCodeAtEnd(record, stop);
+    },
+  });
+}
+
+/** An end that couldn't be confirmed outweighs that it was interrupted. */
+export function exitCodeAtEnd(record: RunRecord, stop: AbortSignal): ExitCode {
+  const code = exitCodeOfRun(record);
+  return stop.aborted && code !== exitCodes.unconfirmed ? exitCodes.interrupted : code;
+}
+
+/** Of this process's memory. */
+export function warnOfOpenings(): void {
   const ways = openToOthers(process.execArgv, process.env);
   if (ways.length > 0) warn(`${ways.join(", ")}: what this process holds can leave it; \`mayfly start\` refuses that`);
-  const { grants } = jobOf(config, job);
-  const input = readInput(options);
-  const progress = options.quiet ? () => {} : makeProgress();
-  const runtime = await openRuntime({
-    config,
-    role: "run",
-    jobs: [job],
-    osSandbox: options.requireSandbox ? "required" : "preferred",
-    onEvent: progress,
-    onWarning: warn,
-  });
-  guardOwnProcess(runtime, warn);
-  const interrupted = killOnSignal((reason) => runtime.scheduler.killAll(reason));
-  try {
-    warnOfMissingLayers(runtime.pool.layers());
-    // Before anything is accepted: a missing root credential or a taken port is the operator's to mend.
-    if (grants.credential !== null) await runtime.issuer(grants.credential.issuer);
-    await runtime.reaper.recover();
-    const { id, done } = await runtime.scheduler.submit({ job, input, trigger: { kind: "run" } });
-    if (interrupted()) runtime.scheduler.kill(id, "interrupted before it was launched");
-    // Fenced off, the run is killed; its record is then another process's to write.
-    const record = await done.catch(async (error: unknown) => {
-      runtime.store.fence();
-      throw error;
-    });
-    await printRecord(record, options);
-    const code = exitCodeOfRun(record);
-    process.exitCode = interrupted() && code !== exitCodes.unconfirmed ? exitCodes.interrupted : code;
-  } finally {
-    await runtime.close();
-  }
 }
 
 /** stdout: the result, or the record. stderr: the summary. */
@@ -68,17 +69,4 @@ export function warnOfMissingLayers(
   warn(
     `sandbox incomplete: ${missing.map((layer) => layer.name).join(", ")} (${missing[0]?.detail})${hint === undefined ? "" : `; to arm: ${hint}`}`,
   );
-}
-
-/** First signal: the run is torn down. Second: this process ends at once, and the next start recovers. */
-function killOnSignal(kill: (reason: string) => void): () => boolean {
-  let count = 0;
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => {
-      count += 1;
-      if (count > 1) process.exit(exitCodes.interrupted);
-      kill(`interrupted by ${signal}`);
-    });
-  }
-  return () => count > 0;
 }

@@ -1,7 +1,7 @@
 // The config file, found and evaluated for real in directories of its own.
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import t from "tap";
 import { loadConfigFile } from "../../../runtime/adapters/system/config-file.ts";
 import { parseConfig } from "../../../runtime/config.ts";
@@ -69,6 +69,27 @@ t.test("a config outside of any package: mayfly resolves, and so does TypeScript
   t.match(config.issuers.p, { kind: "jwt", audience: "https://p.example" });
   await t.rejects(import(`${root}/audience-of-nobody.ts`), "and nothing stays hooked for other modules");
   await t.rejects(loadConfigFile("x.mjs", directory({ "x.mjs": 'import "mayfly-nope";' })), { code: "config_throws" });
+});
+
+t.test("a config that is read again: it, and what it imports, as they are now", async (t) => {
+  const root = directory({
+    "sandbox.config.ts": 'import { n } from "./n.ts";\nexport default [1, n];\n',
+    "n.ts": "export const n: number = 1;\n",
+  });
+  symlinkSync("sandbox.config.ts", join(root, "link.ts"));
+  const heard: string[] = [];
+  const again = (path?: string) =>
+    loadConfigFile(path, root, { again: true, onFile: (file) => heard.push(relative(root, file)) });
+  t.same((await loadConfigFile(undefined, root)).value, [1, 1]);
+  writeFileSync(join(root, "n.ts"), "export const n = 2;\n");
+  t.same((await loadConfigFile(undefined, root)).value, [1, 1], "Node keeps it");
+  t.same((await again()).value, [1, 2]);
+  t.same(heard.splice(0), ["sandbox.config.ts", "n.ts"]);
+  writeFileSync(join(root, "sandbox.config.ts"), 'import { n } from "./n.ts";\n\nexport default n.x.y;\n');
+  await t.rejects(again(), { code: "config_throws", message: /sandbox\.config\.ts:3:/ });
+  t.same(heard.splice(0), ["sandbox.config.ts", "n.ts"], "also of one that fails");
+  writeFileSync(join(root, "sandbox.config.ts"), "export default 3;\n");
+  t.equal((await again("link.ts")).value, 3, "and by a link");
 });
 
 t.test("no config at all", async (t) => {
