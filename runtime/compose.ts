@@ -137,7 +137,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const ignored = ignoredEnvironment(env);
   if (ignored !== undefined) options.onWarning(ignored);
   const ledger = openLedger(config, env);
-  const { state, keys, archive } = ledger;
+  const { state, keys, archive, recordings } = ledger;
   const store = world.around?.store(ledger.store) ?? ledger.store;
   const owner = thisProcess(options.role, systemClock, systemRandom);
   try {
@@ -174,6 +174,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       resolver: world.resolver ?? makeResolver(),
       identity,
       archive,
+      recordings,
       owner: owner.id,
       onEvent: options.onEvent,
       jobs,
@@ -248,8 +249,14 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
 }
 
-async function openPool(
-  { config, env, osSandbox, onWarning }: RuntimeOptions & Pick<Required<RuntimeOptions>, "env">,
+/** Executors of this installation. */
+export async function openPool(
+  {
+    config,
+    env,
+    osSandbox,
+    onWarning,
+  }: Pick<RuntimeOptions, "config" | "osSandbox" | "onWarning"> & Pick<Required<RuntimeOptions>, "env">,
   installation: string,
   state: StateDirectory,
   owner: string,

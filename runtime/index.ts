@@ -46,4 +46,14 @@ export {
 export { type ErrorCode, exitCodes, MayflyError } from "./model/error.ts";
 export type { JobSpec } from "./model/job.ts";
 export type { Limits } from "./model/limits.ts";
-export type { Denial, LimitCode, Output, RunRecord, RunState, Teardown, Trigger, Usage } from "./model/run.ts";
+export type {
+  Denial,
+  LimitCode,
+  Output,
+  RecordingNote,
+  RunRecord,
+  RunState,
+  Teardown,
+  Trigger,
+  Usage,
+} from "./model/run.ts";

@@ -73,6 +73,16 @@ t.test("the least that a job can say grants the least", async (t) => {
   });
 });
 
+t.test("what is recorded: nothing, unless the config says so; within a size that has its bounds", async (t) => {
+  for (const record of [undefined, false])
+    t.notOk("record" in (jobOf({ ...(record === undefined ? {} : { record }) }) ?? {}));
+  for (const record of [true, {}]) t.same(jobOf({ record })?.record, { bytesMax: 16_777_216 });
+  t.same(jobOf({ record: { bytes: "64KiB" } })?.record, { bytesMax: 65_536 });
+  t.same(jobOf({ record: { bytes: "256MiB" } })?.record, { bytesMax: 268_435_456 });
+  for (const record of ["yes", 1, null, [], { bytes: "63KiB" }, { bytes: "257MiB" }, { bytes: 5 }, { size: "1MiB" }])
+    t.throws(() => jobOf({ record }), { code: "config_invalid", message: /record/ }, JSON.stringify(record));
+});
+
 t.test("words that mean something else than they say", async (t) => {
   const job = jobOf({
     tenant: "acme",

@@ -16,7 +16,7 @@ interface Source {
 
 const words = ["model", "protocol", "ports"];
 const early = ["core/policy", "core/audit", "core/bundle"];
-const core = [...early, "core/observe", "core/leases", "core/capabilities", "core/scheduler"];
+const core = [...early, "core/observe", "core/leases", "core/capabilities", "core/recording", "core/scheduler"];
 const below = [...words, "job", "config", "guest", "executor", ...core, "adapters"];
 
 /** A zone may import itself and these. A zone that isn't listed may not exist. */
@@ -34,6 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "core/observe": [...words, "core/audit"],
   "core/leases": [...words, ...early],
   "core/capabilities": [...words, ...early, "core/leases"],
+  "core/recording": [...words, ...early, "core/leases", "core/capabilities"],
   "core/scheduler": [...words, ...core],
   adapters: words,
   compose: below,
@@ -212,6 +213,7 @@ const planted: [path: string, text: string, message: RegExp][] = [
   ["runtime/core/audit/x.ts", 'import { a } from "../policy/decide.ts";', /core\/policy/],
   ["runtime/core/leases/x.ts", 'import { a } from "../capabilities/gate.ts";', /core\/capabilities/],
   ["runtime/core/capabilities/x.ts", 'import { a } from "../scheduler/run.ts";', /core\/scheduler/],
+  ["runtime/core/recording/x.ts", 'import { a } from "../scheduler/run.ts";', /core\/scheduler/],
   ["runtime/adapters/system/x.ts", 'import "../../core/audit/chain.ts";', /adapters may import .* ports/],
   ["runtime/adapters/system/x.ts", 'const a = await import("../../config.ts");', /runtime\/config/],
   ["runtime/model/x.ts", 'import { a } from "../protocol/frame.ts";', /imports nothing/],

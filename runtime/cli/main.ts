@@ -80,6 +80,20 @@ command("run-show", "show one run: record, denials, logs, outputs")
   .option("--save <directory>", "write all outputs into a new directory")
   .action(async (id, options) => (await import("./commands/runs.ts")).runShow(id, options));
 
+command("replay", "run a recorded run's job again, against what it was given then, and show where it diverges")
+  .argument("<run>", "a run that was recorded, or an exported recording")
+  .option("--current", "the job as it is now, in the place of the recorded bundle")
+  .option("--job-file <path>", "another module in its place")
+  .option("--export <file>", "write the recording to a file instead, sealed with this installation's keys")
+  .option("--clear", "with --export: not encrypted. It holds what servers and files answered to the run")
+  .option("--json", "the report as JSON")
+  .option("--quiet", "no log lines on stderr")
+  .addHelpText(
+    "after",
+    "\nExit codes: 0 the same result and log lines by the same calls, 1 it diverged or could not be compared whole",
+  )
+  .action(async (run, options) => (await import("./commands/replay.ts")).replay(run, options));
+
 command("leases", "list leases, newest first")
   .option("--limit <count>", "how many", "20")
   .option("--json", "as JSON")

@@ -1,7 +1,7 @@
 // How the command line speaks: progress and summaries on stderr, results on stdout.
 import colors from "picocolors";
 import { type ExitCode, errorCodes, exitCodes, MayflyError, messageOf } from "../model/error.ts";
-import type { Denial, RunRecord } from "../model/run.ts";
+import type { Denial, RecordingNote, RunRecord } from "../model/run.ts";
 import type { RunEvent } from "../model/run-event.ts";
 import { toErrorAnswer } from "../protocol/control.ts";
 
@@ -106,6 +106,7 @@ export function summarize(record: RunRecord): void {
     say(`outputs   ${outputs.map(({ path }) => path).join(", ")}`);
     say(`          encrypted; mayfly run-show ${record.id} --save <directory> writes them`);
   }
+  if (record.recording !== undefined) say(`recorded  ${recordingText(record.recording)}; mayfly replay ${record.id}`);
   if (lease !== null) say(`lease     ${lease.state}${lease.proof === null ? "" : `: ${lease.proof}`}`);
   const unconfirmed = Object.entries(teardown).filter(([, confirmation]) => confirmation === "unconfirmed");
   if (unconfirmed.length > 0) {
@@ -115,6 +116,10 @@ export function summarize(record: RunRecord): void {
       ),
     );
   }
+}
+
+export function recordingText({ bytes, cut }: RecordingNote): string {
+  return `${bytes} bytes${cut === null ? "" : `, not whole: ${cut}`}`;
 }
 
 /** Columns for people. */

@@ -5,12 +5,14 @@ import { openSqliteStore, type SqliteStore } from "../adapters/stores/sqlite.ts"
 import { makeAuditMark } from "../adapters/system/audit-mark.ts";
 import { systemClock } from "../adapters/system/clock.ts";
 import { systemRandom } from "../adapters/system/random.ts";
+import { makeRecordings } from "../adapters/system/recordings.ts";
 import { makeRunArchive } from "../adapters/system/run-archive.ts";
 import { openStateDirectory, type StateDirectory } from "../adapters/system/state-directory.ts";
 import type { Config } from "../config.ts";
 import { makeSeals, rolledBack, type Seals } from "../core/audit/chain.ts";
 import { MayflyError } from "../model/error.ts";
 import { fileQuotaCeiling } from "../model/limits.ts";
+import type { Recordings } from "../ports/recordings.ts";
 import type { RunArchive } from "../ports/run-archive.ts";
 import { type Keys, openKeys } from "./keys.ts";
 
@@ -19,6 +21,7 @@ export interface Ledger {
   state: StateDirectory;
   keys: Keys;
   archive: RunArchive;
+  recordings: Recordings;
   /**
    * Fetches the audit key: from then on the store takes entries. A ledger that was put back from an older copy is noted in the
    * log, and told. Rejects with MayflyError.
@@ -75,6 +78,7 @@ export function openLedgerWith(config: Config, env: Readonly<Record<string, stri
   return {
     ...{ store, state, keys },
     archive: makeRunArchive({ stateDirectory: state.path, fileBytesMax, box: keys.box }),
+    recordings: makeRecordings({ stateDirectory: state.path, box: keys.box }),
     async audited(onAlert = () => {}) {
       const key = await keys.audit({ make: store.auditHead() === undefined });
       if (key === undefined) throw auditKeyMissing();

@@ -62,6 +62,11 @@ export interface AuthorJob {
   /** Absent: what V8 has beside the heap is off. */
   isolate?: AuthorIsolate;
   limits?: AuthorLimits;
+  /**
+   * Keeps what each run was given, encrypted and without its credential, for `mayfly replay`. A run that is recorded has a
+   * clock that stands still while it computes. `bytes`: of one recording, default "16MiB". Default false.
+   */
+  record?: boolean | { bytes?: Size };
 }
 
 export interface AuthorIsolate {

@@ -4,8 +4,8 @@ import { resolve } from "node:path";
 import type { z } from "zod";
 import { quote } from "../model/error.ts";
 import type { Grants } from "../model/grant.ts";
-import type { JobSpec, Schedule } from "../model/job.ts";
-import { defaultFileQuota, defaultLimits, type Limits } from "../model/limits.ts";
+import type { JobSpec, RecordRule, Schedule } from "../model/job.ts";
+import { defaultFileQuota, defaultLimits, type Limits, recordingBytes } from "../model/limits.ts";
 import { formatDuration } from "../model/units.ts";
 import { check, type Path, type Problem, problem } from "./problems.ts";
 import { isWithin, relateCredential, relateMounts, type Surroundings } from "./relations.ts";
@@ -24,7 +24,9 @@ export function parseJob(name: string, value: unknown, around: Surroundings, pro
   if (job.entry !== undefined && !isWithin(entry, around.directory)) {
     problems.push(problem([...path, "entry"], quote(job.entry, 80), "a module below the config's own directory"));
   }
-  return { name, entry, tenant: job.tenant ?? "default", schedule, grants, limits };
+  const record = parseRecord(job.record, [...path, "record"], problems);
+  const spec = { name, entry, tenant: job.tenant ?? "default", schedule, grants, limits };
+  return record === null ? spec : { ...spec, record };
 }
 
 interface Sections {
@@ -37,13 +39,14 @@ interface Sections {
   network?: unknown;
   files?: unknown;
   limits?: unknown;
+  record?: unknown;
 }
 
 // A job whose own keys are wrong (the problem is noted by now) still has sections to look at.
 function sectionsOf(value: unknown): Sections | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const { schedule, credential, identity, isolate, network, files, limits } = value as Sections;
-  return { schedule, credential, identity, isolate, network, files, limits };
+  const { schedule, credential, identity, isolate, network, files, limits, record } = value as Sections;
+  return { schedule, credential, identity, isolate, network, files, limits, record };
 }
 
 function parseSchedule(value: unknown, path: Path, problems: Problem[]): Schedule | null {
@@ -51,6 +54,11 @@ function parseSchedule(value: unknown, path: Path, problems: Problem[]): Schedul
   const words = check(shape.scheduleShape, value, path, problems)?.value;
   if (words === undefined) return null;
   return { cron: words.cron, timezone: words.timezone ?? "UTC", overlap: words.overlap ?? "skip" };
+}
+
+function parseRecord(value: unknown, path: Path, problems: Problem[]): RecordRule | null {
+  const words = part(shape.recordShapeFor(value), value, path, problems);
+  return words === undefined || words === false ? null : { bytesMax: words.bytes ?? recordingBytes.default };
 }
 
 function parseGrants(job: Sections, wallMs: number, around: Surroundings, path: Path, problems: Problem[]): Grants {

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { parseCidr } from "../model/addresses.ts";
 import { parseNetworkRule } from "../model/allowlist.ts";
 import { escapeLine } from "../model/error.ts";
-import { fileQuotaCeiling, limitCeilings } from "../model/limits.ts";
+import { fileQuotaCeiling, limitCeilings, recordingBytes } from "../model/limits.ts";
 import { issuerKindNames } from "./issuers/all.ts";
 import { suggestion, Unfit } from "./problems.ts";
 import {
@@ -126,7 +126,19 @@ export const jobShape = object({
   network: z.unknown().optional(),
   files: z.unknown().optional(),
   limits: z.unknown().optional(),
+  record: z.unknown().optional(),
 });
+
+const recordObject = object({ bytes: size(recordingBytes.max, recordingBytes.min).optional() });
+const recordSwitch = leaf((value) =>
+  typeof value === "boolean" ? value : new Unfit('true, false, or { bytes: "16MiB" }'),
+);
+
+/** `true` is short for {}. */
+export function recordShapeFor(value: unknown): z.ZodType<false | z.output<typeof recordObject>> {
+  if (typeof value === "object" && value !== null) return recordObject;
+  return recordSwitch.transform((wanted) => (wanted ? {} : false));
+}
 
 export const scheduleShape = object({
   cron,

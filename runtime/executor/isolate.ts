@@ -15,7 +15,7 @@ export interface Guest {
   load(bundle: string, timeoutMs: number): EntryFailure | undefined;
   /** Enters the guest's one function. */
   dispatch(
-    kind: "start" | "reply" | "stream" | "timer" | "signal" | "rejection",
+    kind: "prepare" | "start" | "reply" | "stream" | "timer" | "signal" | "rejection",
     json: string,
     body: Uint8Array | undefined,
     timeoutMs: number,

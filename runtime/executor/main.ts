@@ -11,6 +11,7 @@ import type { LaunchHeader } from "../protocol/channel.ts";
 import { bodyBytesMax, encodeFrame, type Frame, FrameDecoder, headerBytesMax } from "../protocol/frame.ts";
 import { type EntryFailure, type Guest, loadIsolatedVm, makeGuest } from "./isolate.ts";
 import { becomeNobody, dropPowers, endWithSupervisor } from "./limits.ts";
+import { makeRepeatable, type OwnAnswer, type Repeatable } from "./repeatable.ts";
 import { computeAtOnce, makeLater, mergeServices, type Services } from "./services.ts";
 import { makeCryptoServices } from "./services-crypto.ts";
 import { nodeServices } from "./services-node.ts";
@@ -51,8 +52,17 @@ const services: Services = mergeServices(
 // In a turn of its own: a promise may be settled while the guest is still on the stack, and can't be entered twice.
 const later = makeLater(
   services,
-  (header, body) => void setImmediate(() => enter("reply", JSON.stringify({ type: "reply", ...header }), body)),
+  (header, body) =>
+    void setImmediate(() => {
+      computing -= 1;
+      answerLater({ type: "reply", ...header }, body);
+      tellIdle();
+    }),
 );
+/** Computations under way, and the `sync` that waits for them. */
+let computing = 0;
+let syncing: number | undefined;
+let repeatable: Repeatable | undefined;
 const timers = new Map<string, NodeJS.Timeout>();
 let deadlineAt = Number.POSITIVE_INFINITY;
 let resultBytesMax = 0;
@@ -95,7 +105,21 @@ function refuseLocally(text: string): void {
     code: "call_invalid",
     message: `the call is larger than ${headerBytesMax} bytes of arguments or ${bodyBytesMax} bytes of content`,
   };
-  setImmediate(() => enter("reply", JSON.stringify({ type: "reply", id, ok: false, error })));
+  const answer = { type: "reply", id, ok: false, error };
+  if (repeatable === undefined) setImmediate(() => answerLater(answer, new Uint8Array(0)));
+  else answerLater(answer, new Uint8Array(0));
+}
+
+/** What is answered here, and not at once. */
+function answerLater(header: OwnAnswer, body: Uint8Array): void {
+  if (repeatable === undefined) enter("reply", JSON.stringify(header), body);
+  else repeatable.hold(header, body);
+}
+
+function tellIdle(): void {
+  if (syncing === undefined || computing > 0) return;
+  send({ type: "idle", seq: syncing });
+  syncing = undefined;
 }
 
 const guest: Guest = makeGuest(isolatedVm, {
@@ -133,6 +157,7 @@ function answer(op: string, text: string, bytes: string): string | undefined {
       return computeAtOnce(services, text, bytes);
     case "later":
       later(text, bytes);
+      computing += 1;
       return undefined;
     case "random":
       return random(Math.min(65_536, Math.max(0, Number(text) | 0))).toString("latin1");
@@ -146,6 +171,7 @@ function answer(op: string, text: string, bytes: string): string | undefined {
 // The web's generator: Node loads it when it is first used, and node:crypto would cost every executor 10 ms, a fifth of
 // its start.
 function random(count: number): Buffer {
+  if (repeatable !== undefined) return repeatable.random(count);
   return Buffer.from(crypto.getRandomValues(new Uint8Array(count)).buffer);
 }
 
@@ -190,20 +216,35 @@ function launch(header: LaunchHeader, bundle: Uint8Array): void {
   deadlineAt = performance.now() + header.runMs + graceMs;
   resultBytesMax = header.resultBytesMax;
   setTimeout(() => process.exit(1), header.runMs + graceMs).unref();
+  const { seed, clock, traced, ...told } = header;
+  if (seed !== undefined) repeatable = makeRepeatable(seed, send);
+  if (clock.mode === "host")
+    enter("prepare", JSON.stringify({ nowMs: clock.nowMs, seeded: seed !== undefined, traced: traced === true }));
   const failed = guest.load(
     Buffer.from(bundle.buffer, bundle.byteOffset, bundle.byteLength).toString("utf8"),
     timeLeftMs(),
   );
-  if (failed === undefined) enter("start", JSON.stringify(header));
+  if (failed === undefined) enter("start", JSON.stringify(told));
   else report(failed);
 }
 
 function onFrame(frame: Frame): void {
   const { header, body } = frame;
   if (header.type === "launch") launch(header as unknown as LaunchHeader, body);
-  else if (header.type === "reply") enter("reply", JSON.stringify(header), body);
+  else if (header.type === "reply") settle(frame);
   else if (header.type === "piece" || header.type === "pull") enter("stream", JSON.stringify(header), body);
-  else if (header.type === "signal") enter("signal", String(header.reason));
+  else if (header.type === "sync") {
+    syncing = Number(header.seq);
+    tellIdle();
+  } else if (header.type === "signal") {
+    if (header.nowMs !== undefined) enter("reply", JSON.stringify({ id: 0, ok: true, nowMs: header.nowMs }));
+    enter("signal", String(header.reason));
+  }
+}
+
+function settle(frame: Frame): void {
+  const { header, body } = repeatable?.through(frame) ?? frame;
+  enter("reply", JSON.stringify(header), body);
 }
 
 // Goes once, with nothing in hand, the way that a launch will go, so that V8 has compiled it by then. Leaves no trace in

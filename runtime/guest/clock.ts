@@ -1,6 +1,7 @@
 // The guest's time, in steps of a millisecond: V8's `Date` has no finer ones, its `Temporal.Now` has (a microsecond was
-// seen), and a fine clock is what timing attacks are made of. In the test kit time stands still until the host moves it:
-// `Date` is then replaced by one that asks `clock`, which `Temporal.Now` asks always.
+// seen), and a fine clock is what timing attacks are made of. In the test kit, and in runs that can be repeated, time stands
+// still until the host moves it: `Date` is then replaced by one that asks `clock`, which `Temporal.Now` asks always, and
+// Intl's formats take that time for the one that nobody gives.
 
 let hostNowMs: number | undefined;
 let originMs = 0;
@@ -9,6 +10,10 @@ const RealDate = Date;
 const realNow = Date.now;
 
 export const clock = {
+  /** Its time is the host's. */
+  get isHosts(): boolean {
+    return hostNowMs !== undefined;
+  },
   moveTo(nowMs: number): void {
     hostNowMs = nowMs;
   },
@@ -41,6 +46,36 @@ export function installClock(nowMs: number): void {
   Object.defineProperty(RealDate, "now", { value: () => clock.nowMs(), writable: true, configurable: true });
   Object.defineProperty(RealDate.prototype, "constructor", { value: HostDate, writable: true, configurable: true });
   Object.defineProperty(globalThis, "Date", { value: HostDate, writable: true, configurable: true });
+  installFormats();
+}
+
+/** Without a date they format V8's own time. */
+function installFormats(): void {
+  const { prototype } = Intl.DateTimeFormat;
+  const { formatToParts } = prototype;
+  const { get } = Object.getOwnPropertyDescriptor(prototype, "format") as { get(): Intl.DateTimeFormat["format"] };
+  const bound = new WeakMap<object, Intl.DateTimeFormat["format"]>();
+  const formatOf = (format: Intl.DateTimeFormat) => {
+    const native = Reflect.apply(get, format, []) as Intl.DateTimeFormat["format"];
+    const known = bound.get(format) ?? ((date?: Date | number) => native(date ?? clock.nowMs()));
+    bound.set(format, known);
+    return known;
+  };
+  Object.defineProperty(prototype, "format", {
+    configurable: true,
+    get(this: Intl.DateTimeFormat) {
+      return formatOf(this);
+    },
+  });
+  Object.defineProperty(prototype, "formatToParts", {
+    configurable: true,
+    writable: true,
+    value: {
+      formatToParts(this: Intl.DateTimeFormat, date?: Date | number) {
+        return Reflect.apply(formatToParts, this, [date ?? clock.nowMs()]);
+      },
+    }.formatToParts,
+  });
 }
 
 /** Where V8 has Temporal: the functions of `Temporal.Now` give way to such as ask `clock`; V8's own are then gone. */

@@ -20,6 +20,7 @@ const mapGet = Map.prototype.get;
 const mapSet = Map.prototype.set;
 const mapDelete = Map.prototype.delete;
 const replace = String.prototype.replace;
+const slice = String.prototype.slice;
 const subarray = Uint8Array.prototype.subarray;
 
 interface Waiting {
@@ -52,11 +53,17 @@ export class MayflyGuestError extends NativeError {
 
 let host: HostFunction = () => undefined;
 let nextId = 1;
+let isTraced = false;
 const waiting = new Map<number, Waiting>();
 const streams = new Map<number, { stream: Stream; calledAt: Error }>();
 
 export function connect(hostFunction: HostFunction): void {
   host = hostFunction;
+}
+
+/** From now on calls say where they were made: for a replay, which shows it to the job's author. */
+export function traceCalls(): void {
+  isTraced = true;
 }
 
 /** For what the executor itself answers: timers, randomness, names, computations. */
@@ -68,18 +75,18 @@ export type Asked = Promise<Answer> & { readonly callId: number };
 
 /** Asks the supervisor. */
 export function call(op: OperationName, args: object, bytes?: Uint8Array): Asked {
-  return ask("call", (id) => callText(id, op, args), bytes);
+  return ask("call", (id, calledAt) => callText(id, op, args, isTraced ? stackOf(calledAt) : undefined), bytes);
 }
 
 /** Asks for what is answered by a reply; `text` is made with the number under which it comes. */
-export function ask(op: "call" | "later", text: (id: number) => string, bytes?: Uint8Array): Asked {
+export function ask(op: "call" | "later", text: (id: number, calledAt: Error) => string, bytes?: Uint8Array): Asked {
   const id = nextId;
   nextId += 1;
   const calledAt = new NativeError();
   const promise = new NativePromise<Answer>((resolve, reject) => {
     apply(mapSet, waiting, [id, { resolve, reject, calledAt }]);
   });
-  host(op, text(id), bytes === undefined ? "" : bytesToString(bytes));
+  host(op, text(id, calledAt), bytes === undefined ? "" : bytesToString(bytes));
   return defineProperty(promise, "callId", { value: id }) as Asked;
 }
 
@@ -107,9 +114,20 @@ export function deafen(callId: number): void {
 
 // A `toJSON` that the job has put on Object.prototype must not speak in the place of the call. What lies deeper is the
 // job's own business: the host takes it for what it then is.
-function callText(id: number, op: OperationName, args: object): string {
+function callText(id: number, op: OperationName, args: object, at?: string): string {
   defineProperty(args, "toJSON", { __proto__: null, value: undefined } as PropertyDescriptor);
-  return stringify({ __proto__: null, type: "call", id, op, args });
+  return stringify({ __proto__: null, type: "call", id, op, args, at });
+}
+
+/** Frames of one call that are told, UTF-16 units: some ten. */
+const stackCharsMax = 4_000;
+
+function stackOf(error: Error): string | undefined {
+  try {
+    return apply(slice, String(error.stack), [0, stackCharsMax]); // a job's own Error.prepareStackTrace may throw
+  } catch {
+    return undefined;
+  }
 }
 
 interface StreamFrame {

@@ -1,6 +1,7 @@
 // Ring 1: everything that a job finds in its isolate. Evaluated while the executor warms; `boot` then takes the host
 // function and returns the one function by which the executor reaches in. No job code has run before `start`.
 //
+//   prepare   where the guest's time isn't its own: before the bundle is there (repeatable.ts)
 //   register  the bundle hands over its job (through a global that is gone before the job runs, as handover.ts's is)
 //   start     runs the job; its promise's fate goes up as `done` or `failed`
 //   reply, timer, signal   answers of the host, timers that are due, the end that draws near
@@ -8,20 +9,21 @@
 //   stream    a piece of a response, or the wish for one of a request
 import type { LaunchHeader } from "../protocol/channel.ts";
 import { AbortController } from "./abort.ts";
-import { clock, installClock } from "./clock.ts";
+import { clock } from "./clock.ts";
 import { installConsole } from "./console.ts";
 import { makeContext } from "./context.ts";
 import { describeThrown, type ThrownText } from "./errors.ts";
 import { installGlobals } from "./globals.ts";
 import { offerHandover, withdrawHandover } from "./handover.ts";
 import { connect, type HostFunction, settle, streamed, tell } from "./mailbox.ts";
+import { type Preparation, prepare } from "./repeatable.ts";
 import { unhandledRejection, useRunEnd } from "./report-error.ts";
 import { resultToJson } from "./result.ts";
-import { fireTimer, useHostTimers } from "./timers.ts";
+import { fireTimer } from "./timers.ts";
 import { withhold } from "./wasm.ts";
 
 export type Dispatch = (
-  kind: "start" | "reply" | "stream" | "timer" | "signal" | "rejection",
+  kind: "prepare" | "start" | "reply" | "stream" | "timer" | "signal" | "rejection",
   json: string,
   body?: ArrayBuffer,
 ) => void;
@@ -52,10 +54,12 @@ export default function boot(host: HostFunction): Dispatch {
   offerHandover();
   return (kind, json, body) => {
     if (kind === "reply") {
-      const reply = parse(json) as { nowMs?: number };
-      if (reply.nowMs !== undefined) clock.moveTo(reply.nowMs);
+      moveClock(json);
       settle(json, body);
-    } else if (kind === "stream") streamed(json, body);
+    } else if (kind === "stream") {
+      if (clock.isHosts) moveClock(json);
+      streamed(json, body);
+    } else if (kind === "prepare") prepare(parse(json) as Preparation);
     else if (kind === "timer") fireTimer(Number(json));
     else if (kind === "rejection") rejected(parse(json) as ThrownText);
     else if (kind === "signal") ending.abort(new Error(json));
@@ -63,13 +67,14 @@ export default function boot(host: HostFunction): Dispatch {
   };
 }
 
+function moveClock(json: string): void {
+  const { nowMs } = parse(json) as { nowMs?: number };
+  if (nowMs !== undefined) clock.moveTo(nowMs);
+}
+
 function start(launch: LaunchHeader): void {
   Reflect.deleteProperty(globalThis, "__mayflyRegister");
   withdrawHandover();
-  if (launch.clock.mode === "host") {
-    installClock(launch.clock.nowMs);
-    useHostTimers();
-  }
   clock.begin();
   restore(launch.isolate);
   const job = registered;

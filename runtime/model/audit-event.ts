@@ -45,7 +45,9 @@ export type AuditType =
   | "alert"
   | "keys.rotating"
   | "keys.rotated"
-  | "keys.importing";
+  | "keys.importing"
+  /** Somebody reads what a run was given: to replay it, to export it, or as the network of a test. */
+  | "recording.opened";
 
 /** An event in its place in the chain. */
 export interface AuditEntry {

@@ -48,6 +48,8 @@ export const errorCodes = {
   key_unavailable: "operator",
   sealed_invalid: "operator",
   lease_unknown: "operator",
+  recording_unknown: "operator",
+  recording_invalid: "operator",
   // the job's own
   bundle_failed: "job",
   job_threw: "job",

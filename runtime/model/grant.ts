@@ -114,6 +114,8 @@ export interface IsolateGrant {
   sharedMemory: boolean;
 }
 
+export const noIsolateGrant: IsolateGrant = { webAssembly: false, sharedMemory: false };
+
 export interface Grants {
   network: NetworkGrant;
   files: FilesGrant;

@@ -10,6 +10,12 @@ export interface Schedule {
   overlap: "skip" | "allow";
 }
 
+/** What is kept of a job's runs, so that they can be repeated. */
+export interface RecordRule {
+  /** One recording, before it is sealed, bytes. */
+  bytesMax: number;
+}
+
 export interface JobSpec {
   name: string;
   /** Absolute path of the job's module. */
@@ -18,4 +24,6 @@ export interface JobSpec {
   schedule: Schedule | null;
   grants: Grants;
   limits: Limits;
+  /** Absent: nothing of its runs is recorded. */
+  record?: RecordRule;
 }

@@ -74,6 +74,13 @@ export interface FileQuota {
 export const defaultFileQuota: FileQuota = { bytes: 16 * MiB, entries: 1_000, depth: 16 };
 export const fileQuotaCeiling: FileQuota = { bytes: 4_096 * MiB, entries: 1_000_000, depth: 64 };
 
+/** Bytes of one recording. */
+export const recordingBytes = {
+  min: 65_536, // a bundle and a few answers: below it most recordings would be cut before their first call
+  default: 16 * MiB, // twice the largest response by default; what pages through an API reads a few of them
+  max: 256 * MiB, // a replay has it in memory as a whole, and more than once
+};
+
 /** Descriptors of the supervisor that no new work may take: what ends runs and credentials has them. */
 export const descriptorReserve = 48;
 /** What one more run takes of them, with its pipes and its first connections. */

@@ -88,6 +88,14 @@ export interface RunError {
   source?: { file: string; line: number; column: number; sourceLine: string };
 }
 
+/** What was kept of a run, so that it can be repeated. */
+export interface RecordingNote {
+  /** Before it is sealed, bytes. */
+  bytes: number;
+  /** Why it ends before the run did; null when all of it is there. */
+  cut: string | null;
+}
+
 /** The run record: part of the outside contract. Times are ISO 8601, UTC. */
 export interface RunRecord {
   id: RunId;
@@ -118,6 +126,8 @@ export interface RunRecord {
   outputs: Output[];
   teardown: Teardown;
   layers: Layer[];
+  /** Absent where the job's config asks for none. */
+  recording?: RecordingNote;
 }
 
 export const noUsage: Usage = {

@@ -18,8 +18,9 @@
 //   credential.exec    –                                             stdin      {exitCode, stdoutBytes}                stdout, stderr
 //   identity.token     audience                                      –          {token, expiresAt}                     –
 //   log.write          level, text                                   –          no answer                              –
-//   timer.set          timer, delayMs                                –          an answer when it is due (test kit)    –
-//   timer.clear        timer                                         –          no answer (test kit)                   –
+//   timer.set          timer, delayMs                                –          an answer when it is due (host clock)  –
+//   timer.clear        timer                                         –          no answer (host clock)                 –
+//   turn               –                                             –          an answer at once (channel.ts)         –
 //
 // A call is {id, op, args} and bytes; its answer is {id, ok: true, value} and bytes, or {id, ok: false, error: {code, message}}.
 // What comes up is hostile until `decodeCall` has returned it.
@@ -98,6 +99,7 @@ const operations = {
   "log.write": z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]), text: z.string().max(logCharsMax) }),
   "timer.set": z.strictObject({ timer, delayMs: z.number().min(0).max(2_147_483_647) }),
   "timer.clear": z.strictObject({ timer }),
+  turn: z.strictObject({}),
 } as const;
 
 export type OperationName = keyof typeof operations;

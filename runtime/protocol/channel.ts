@@ -5,16 +5,22 @@
 //          piece    {id, last?, error?}          body: bytes          more of the response to call `id`; none after `last` or `error`
 //          pull     {id, seq, again}                                  asks for one http.piece of the body of call `id`; `again`: from its start
 //          signal   {reason}                                          aborts the job's `signal`
+//          sync     {seq}                                             asks for `idle`
 //   up     ready    {v8, node}                                        isolate made, globals in place
 //          call     {id, op, args}               body: bytes          see bridge.ts
 //          done     {}                           body: result, JSON   the job's promise was fulfilled
 //          failed   {name, message, stack, kind}                      it was rejected, or the bundle didn't evaluate
+//          idle     {seq}                                             all that came before `sync` is done, computations too
+//
+// With a clock of the host's each frame down that the guest is entered with has `nowMs`. With a seed the guest's randomness
+// comes from it, and what the executor answers itself, later than at once, waits for its turn: it says `turn`, as a call with
+// that answer's id, and the reply lets it through. So the guest's whole world is in what goes down, in its order.
 import { z } from "zod";
 import type { IsolateGrant } from "../model/grant.ts";
 import { contentBytesMaxOf } from "./bridge.ts";
 import { bodyBytesMax, type Frame } from "./frame.ts";
 
-/** How the guest's clock runs. `host`: time stands still until the supervisor moves it (test kit). */
+/** How the guest's clock runs. `host`: time stands still until the supervisor moves it (test kit, runs that are recorded). */
 export type GuestClock = { mode: "real" } | { mode: "host"; nowMs: number };
 
 export interface LaunchHeader {
@@ -32,6 +38,10 @@ export interface LaunchHeader {
   /** What of V8 the job has that is off otherwise. */
   isolate: IsolateGrant;
   clock: GuestClock;
+  /** 32 bytes, hex: of a run that can be repeated. With a clock of the host's only. */
+  seed?: string;
+  /** Calls say where in the bundle they were made, as `at`. */
+  traced?: true;
 }
 
 export interface ReplyHeader {
@@ -50,6 +60,7 @@ export interface PieceHeader {
   id: number;
   last?: true;
   error?: { code: string; message: string };
+  nowMs?: number;
 }
 
 export interface PullHeader {
@@ -58,7 +69,22 @@ export interface PullHeader {
   /** From 1, one more for each pull of a call. */
   seq: number;
   again: boolean;
+  nowMs?: number;
 }
+
+export interface SignalHeader {
+  type: "signal";
+  reason: string;
+  nowMs?: number;
+}
+
+export interface SyncHeader {
+  type: "sync";
+  seq: number;
+}
+
+/** All but `launch`. */
+export type DownHeader = ReplyHeader | PieceHeader | PullHeader | SignalHeader | SyncHeader;
 
 /** What kind of failure: the job's own error, a result that is no JSON or too large, or a module without a job. */
 export type FailureKind = "threw" | "output" | "shape" | "memory" | "timeout";
@@ -84,6 +110,7 @@ export type UpFrame =
   | { type: "call"; frame: Frame }
   | { type: "done"; result: Uint8Array }
   | { type: "failed"; failure: JobFailure }
+  | { type: "idle"; seq: number }
   | { type: "garbage"; reason: string };
 
 /** For the decoder of what an executor says: what the body of such a frame has at most, bytes. */
@@ -106,6 +133,12 @@ export function decodeUp(frame: Frame): UpFrame {
       if (!parsed.success) return { type: "garbage", reason: "a failure that is none" };
       const { name, message, stack, kind } = parsed.data;
       return { type: "failed", failure: { name, message, stack, kind } };
+    }
+    case "idle": {
+      const { seq } = frame.header;
+      if (typeof seq !== "number" || !Number.isSafeInteger(seq))
+        return { type: "garbage", reason: "an idleness that nobody asked for" };
+      return { type: "idle", seq };
     }
     default:
       return { type: "garbage", reason: "a frame of unknown type" };

@@ -44,7 +44,8 @@ export function makeHandlerClient(handlers: NetworkHandlers, requests: HandledRe
   };
 }
 
-async function toRequest(target: CheckedTarget, body: RequestBody | null): Promise<HandledRequest> {
+/** As its server would have it. */
+export async function toRequest(target: CheckedTarget, body: RequestBody | null): Promise<HandledRequest> {
   const isDefaultPort = target.port === (target.scheme === "https" ? 443 : 80);
   const url = `${target.scheme}://${target.host}${isDefaultPort ? "" : `:${target.port}`}${target.path}`;
   return {

@@ -2,13 +2,16 @@
 // for the credential and handlers for the network. Its state lives in a directory of its own that is gone afterwards.
 import { loadConfigFile } from "../adapters/system/config-file.ts";
 import { withTemporaryDirectory } from "../adapters/system/temporary-directory.ts";
+import { recordingForTest } from "../compose/replay.ts";
 import { openRuntime, type Runtime } from "../compose.ts";
 import { type Config, parseConfig } from "../config.ts";
+import type { Recording } from "../core/recording/recording.ts";
 import type { Denial, RunRecord } from "../model/run.ts";
 import type { QueryRequest, QueryResult } from "../ports/credential-issuer.ts";
 import type { LogLine } from "../ports/run-archive.ts";
 import type { ManualClock } from "./manual-clock.ts";
 import { type HandledRequest, makeHandlerClient, type NetworkHandlers } from "./network-handlers.ts";
+import { isRecordedNetwork, makeRecordedClient, type RecordedNetwork } from "./recorded-network.ts";
 import { makeStandInIssuer } from "./stand-in-issuer.ts";
 
 export interface TestRunOptions {
@@ -16,8 +19,10 @@ export interface TestRunOptions {
   input?: unknown;
   /** Path of the config; by default sandbox.config.ts from the working directory upwards. */
   config?: string;
-  /** Servers of this test; without a handler a request fails as if nothing listened. */
-  network?: NetworkHandlers;
+  /**
+   * Servers of this test: handlers, or a recording that answers for them. What neither has fails as if nothing listened.
+   */
+  network?: NetworkHandlers | RecordedNetwork;
   /** What `credential.query` answers. */
   query?: (sql: string, params: QueryRequest["params"]) => QueryResult | Promise<QueryResult>;
   /** The job's time; real time by default. */
@@ -47,14 +52,19 @@ const anyPublicAddress = "198.41.0.4";
 /** Rejects with MayflyError when the config or the job's bundle is wrong; what the job itself does is in the result. */
 export async function testRun(job: string, options: TestRunOptions = {}): Promise<TestRunResult> {
   return withTemporaryDirectory("mayfly-test-", async (stateDirectory) => {
-    const config = await testConfig(job, options, stateDirectory);
-    return runOnce(job, config, options);
+    const config = await readConfig(options);
+    const { network } = options;
+    const recorded = isRecordedNetwork(network) ? await recordingForTest(config, network.source) : undefined;
+    return runOnce(job, testConfig(job, config, options, stateDirectory), { ...options, recorded });
   });
 }
 
-async function testConfig(job: string, options: TestRunOptions, stateDirectory: string): Promise<Config> {
+async function readConfig(options: TestRunOptions): Promise<Config> {
   const file = await loadConfigFile(options.config, process.cwd());
-  const config = parseConfig(file.value, file);
+  return parseConfig(file.value, file);
+}
+
+function testConfig(job: string, config: Config, options: TestRunOptions, stateDirectory: string): Config {
   const spec = config.jobs[job];
   const identity = { ...config.identity, listen: { ...config.identity.listen, port: 0 } }; // beside whatever runs
   const keys = { provider: "file" as const, rotationMs: config.keys.rotationMs }; // a test needs no module or service
@@ -68,8 +78,14 @@ async function testConfig(job: string, options: TestRunOptions, stateDirectory: 
   return { ...ours, jobs: { ...config.jobs, [job]: { ...spec, grants: { ...spec.grants, files } } } };
 }
 
-async function runOnce(job: string, config: Config, options: TestRunOptions): Promise<TestRunResult> {
+async function runOnce(
+  job: string,
+  config: Config,
+  options: TestRunOptions & { recorded: Recording | undefined },
+): Promise<TestRunResult> {
   const requests: HandledRequest[] = [];
+  const { network = {}, recorded } = options;
+  const handlers = isRecordedNetwork(network) ? {} : network;
   const issuer = makeStandInIssuer(options.query === undefined ? {} : { query: options.query });
   const { clock } = options;
   const runtime = await openRuntime({
@@ -81,7 +97,8 @@ async function runOnce(job: string, config: Config, options: TestRunOptions): Pr
     onWarning: () => {},
     world: {
       resolver: { resolve: async () => [anyPublicAddress] },
-      openHttpClient: () => makeHandlerClient(options.network ?? {}, requests),
+      openHttpClient: () =>
+        recorded === undefined ? makeHandlerClient(handlers, requests) : makeRecordedClient(recorded, requests),
       issuer: async () => issuer,
       ...(clock === undefined ? {} : { guestTime: { nowMs: clock.nowMs, timers: clock.timers } }),
     },

@@ -232,8 +232,8 @@ export const resSabotages: readonly Sabotage[] = [
     defence: "calls of a run are bounded",
     threats: ["RES-10"],
     file: "runtime/core/capabilities/gate.ts",
-    find: "    if (calls > parts.callsMax) {",
-    replace: "    if (calls > parts.callsMax * 1e6) {",
+    find: "return counted[kind] > parts.callsMax;",
+    replace: "return false;",
     caughtBy: ["test/limits/floods.test.ts"],
   },
   {

@@ -40,6 +40,7 @@ const good: Record<string, Record<string, unknown>> = {
   "identity.token": { audience: "https://a.example" },
   "log.write": { level: "info", text: "" },
   "timer.set": { timer: 1, delayMs: 0 },
+  turn: {},
   "timer.clear": { timer: 1 },
 };
 const call = (op: unknown, args: unknown, id: unknown = 1) => decodeCall({ type: "call", id, op, args });

@@ -8,11 +8,14 @@ import { bodyBytesMax } from "../../runtime/protocol/frame.ts";
 const empty = new Uint8Array(0);
 const failure = { type: "failed", name: "Error", message: "m", stack: "s", kind: "threw" };
 
-t.test("the four things that an executor may say", async (t) => {
+t.test("the five things that an executor may say", async (t) => {
   t.same(decodeUp({ header: { type: "ready", v8: "x" }, body: empty }), { type: "ready" });
   const call = { header: { type: "call", id: 1 }, body: empty };
   t.same(decodeUp(call), { type: "call", frame: call });
   t.same(decodeUp({ header: { type: "done" }, body: Uint8Array.of(49) }), { type: "done", result: Uint8Array.of(49) });
+  t.same(decodeUp({ header: { type: "idle", seq: 3 }, body: empty }), { type: "idle", seq: 3 });
+  for (const seq of ["3", 1.5, null, undefined])
+    t.equal(decodeUp({ header: { type: "idle", seq }, body: empty }).type, "garbage");
   for (const kind of ["threw", "output", "shape", "memory", "timeout"]) {
     const { name, message, stack } = failure;
     t.same(decodeUp({ header: { ...failure, kind }, body: empty }), {

@@ -12,6 +12,7 @@ import type { Bundle } from "../../runtime/ports/bundler.ts";
 import { IssuerFailure } from "../../runtime/ports/credential-issuer.ts";
 import type { FileTrees } from "../../runtime/ports/file-tree.ts";
 import type { IdentityIssuer } from "../../runtime/ports/identity.ts";
+import type { Recordings } from "../../runtime/ports/recordings.ts";
 import type { RunArchive } from "../../runtime/ports/run-archive.ts";
 import type { Ticker } from "../../runtime/ports/ticker.ts";
 import { openBox } from "../../runtime/testkit/open-box.ts";
@@ -53,7 +54,7 @@ export function startSupervisor(sim: Simulation, id: string, jobs: ReadonlyMap<s
   const leases: Leases = sim.plant.leases?.(made, sim) ?? made;
   const trees = modelTrees(sim, machine);
   const scheduler = makeScheduler({
-    ...{ store, clock, random, broker: leases.broker, trees, jobs, bundle, archive, onAlert, owner: id },
+    ...{ store, clock, random, broker: leases.broker, trees, jobs, bundle, archive, recordings, onAlert, owner: id },
     pool: makeModelPool(sim, machine),
     openHttpClient: () => ({ exchange: () => Promise.reject(new Error("none")), close: async () => undefined }),
     resolver: { resolve: async () => [] },
@@ -201,6 +202,16 @@ const identity: IdentityIssuer = {
   token: () => Promise.reject(new Error("none")),
   end: async () => undefined,
   active: () => [],
+};
+
+const recordings: Recordings = {
+  engine: "none",
+  create: () => Promise.reject(new Error("nothing is recorded here")),
+  // biome-ignore lint/correctness/useYield: there is nothing to read
+  async *read() {
+    throw new Error("nothing is recorded here");
+  },
+  size: async () => undefined,
 };
 
 const archive: RunArchive = {

@@ -38,6 +38,8 @@ export interface JobUnderTest {
   /** Also false: what a job without a grant has. An object: the stand-in's grant with these changes. */
   credential?: boolean | Partial<CredentialGrant>;
   isolate?: IsolateGrant;
+  /** Recorded, within so many bytes. */
+  record?: number;
 }
 
 export interface RunsOptions {
@@ -226,6 +228,7 @@ export function specOf(name: string, job: JobUnderTest, directory: string): JobS
       ...(job.isolate === undefined ? {} : { isolate: job.isolate }),
     },
     limits: { ...defaultLimits, ...job.limits },
+    ...(job.record === undefined ? {} : { record: { bytesMax: job.record } }),
   };
 }
 

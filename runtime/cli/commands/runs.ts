@@ -4,7 +4,7 @@ import { MayflyError, quote } from "../../model/error.ts";
 import { isRunId } from "../../model/ids.ts";
 import type { Denial, Output, RunRecord } from "../../model/run.ts";
 import { type ConfigOption, loadConfig } from "../config.ts";
-import { printBytes, printJson, printResult, table } from "../print.ts";
+import { printBytes, printJson, printResult, recordingText, table } from "../print.ts";
 
 export async function runs(options: ConfigOption & { limit: string; json?: boolean }): Promise<void> {
   const { store } = openLedger(await loadConfig(options));
@@ -99,6 +99,8 @@ function describe(record: RunRecord, logs: { at: string; level: string; text: st
       "lease",
       `${record.lease.issuer}: ${record.lease.state}${record.lease.proof === null ? "" : ` (${record.lease.proof})`}`,
     ]);
+  if (record.recording !== undefined)
+    rows.push(["recording", recordingText(record.recording)], ["", `mayfly replay ${record.id}`]);
   rows.push(...record.denials.flatMap(denialRows));
   for (const { sink, form } of record.leaks ?? []) rows.push(["leak", `the credential was in its ${sink} (${form})`]);
   for (const output of record.outputs)

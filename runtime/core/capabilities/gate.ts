@@ -29,13 +29,15 @@ const heldBytesMax = 1_048_576;
 /** Replies carry this much JSON in their header; what may be larger goes into the body. */
 const messageCharsMax = 2_000;
 
-const posted = ["log.write", "http.abort", "http.piece", "http.credit", "timer.set", "timer.clear"] as const;
+/** How a guest's time goes on, when it is ours. */
+export const timing: readonly string[] = ["timer.set", "timer.clear", "turn"];
+const posted = ["log.write", "http.abort", "http.piece", "http.credit", "timer.set", "timer.clear", "turn"] as const;
 /** What has no answer, or (a timer, when it is due) one that nothing is done for. */
 type Posted = (typeof posted)[number];
 type Answered = Exclude<OperationName, Posted>;
 export type Operations = { [Name in Answered]: Operation<Arguments<Name>, unknown> };
 
-/** Timers of a guest whose clock stands still until the host moves it (test kit). */
+/** Timers of a guest whose clock stands still until the host moves it. */
 export interface HostTimers {
   set(timer: number, delayMs: number): Promise<void>;
   clear(timer: number): void;
@@ -59,6 +61,8 @@ export interface GateParts {
   record(event: AuditEvent): Promise<void>;
   onDenied(denial: Denial): void;
   onLimit(limit: LimitCode): void;
+  /** Told of each call that counts, before anything is done for it: for a recording. */
+  onCall?(call: { id: number; op: string; args: unknown }, body: Uint8Array): void;
 }
 
 export interface Gate {
@@ -78,26 +82,35 @@ interface UnderWay {
 export function makeGate(parts: GateParts): Gate {
   const underWay = new Map<number, UnderWay>();
   const denials: Denial[] = [];
-  let calls = 0;
+  const counted = { calls: 0, timing: 0 };
   const turns = new Map<Answered, Promise<void>>();
   let heldBytes = 0;
   let isShut = false;
 
   function handle(frame: Frame): void {
     if (isShut) return;
-    calls += 1;
-    if (calls > parts.callsMax) {
+    if (isOneTooMany(frame.header.op)) {
       parts.onLimit("calls");
       return;
     }
     const decoded = decodeCall(frame.header);
     if (!decoded.ok) {
-      if (decoded.id !== null) void refuse(decoded.id, "bridge", new Denied("call_invalid", decoded.message, ""));
+      if (decoded.id === null) return;
+      parts.onCall?.({ id: decoded.id, op: "bridge", args: { message: decoded.message } }, frame.body);
+      void refuse(decoded.id, "bridge", new Denied("call_invalid", decoded.message, ""));
       return;
     }
     const { call } = decoded;
+    parts.onCall?.(call, frame.body);
     if (isPosted(call)) take(call, frame.body);
     else void serve(call, frame.body);
+  }
+
+  // Timers are the guest's own business otherwise, so where they come through here they take nothing from its calls.
+  function isOneTooMany(op: unknown): boolean {
+    const kind = parts.timers !== null && timing.includes(String(op)) ? "timing" : "calls";
+    counted[kind] += 1;
+    return counted[kind] > parts.callsMax;
   }
 
   function take(call: Extract<Call, { op: Posted }>, body: Uint8Array): void {
@@ -106,6 +119,7 @@ export function makeGate(parts: GateParts): Gate {
     else if (call.op === "http.credit") underWay.get(call.args.call)?.window.credit(call.args.bytes);
     else if (call.op === "http.piece") takePiece(call, body);
     else if (call.op === "timer.clear") parts.timers?.clear(call.args.timer);
+    else if (call.op === "turn") send(call.id, { ok: true });
     else waitForTimer(call.id, call.args);
   }
 
@@ -232,12 +246,12 @@ export function makeGate(parts: GateParts): Gate {
   }
 
   function send(id: number, outcome: Omit<ReplyHeader, "type" | "id">, body?: Uint8Array): void {
-    const now = parts.timers === null ? {} : { nowMs: parts.timers.nowMs() };
-    post({ type: "reply", id, ...outcome, ...now }, body);
+    post({ type: "reply", id, ...outcome }, body);
   }
 
   function post(header: ReplyHeader | PieceHeader | PullHeader, body: Uint8Array = new Uint8Array(0)): void {
-    if (!isShut) parts.reply(header, body);
+    if (isShut) return;
+    parts.reply(parts.timers === null ? header : { ...header, nowMs: parts.timers.nowMs() }, body);
   }
 
   return {

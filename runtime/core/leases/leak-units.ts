@@ -62,8 +62,8 @@ function areDifferent(values: readonly number[], from: number, to: number): bool
   return count === differentUnitsMin;
 }
 
-/** By UTF-16 unit: false for what many texts of its kind have in common. */
-function ownUnits(text: string, known: readonly string[]): boolean[] {
+/** By UTF-16 unit: false for what many texts of its kind have in common, and for what is known. */
+export function ownUnits(text: string, known: readonly string[]): boolean[] {
   const own = new Array<boolean>(text.length).fill(true);
   const give = (from: number, length: number) => void own.fill(false, from, from + length);
   // A JWT without its signature is a statement that nobody has to believe (RFC 7515). Claims are not secret, and the head

@@ -17,6 +17,9 @@ const tooDeep = `the executor's result nests deeper than ${resultDepthMax}`;
 /** By isolated-vm, and by V8 where RLIMIT_DATA leaves no more. */
 const refusedBuffer = /^(?:Array buffer allocation failed|ArrayBuffer\.prototype\.resize: Out of memory)$/;
 
+/** Of a job, what its endings depend on. */
+export type EndingSpec = Pick<JobSpec, "name" | "limits">;
+
 /** How a run ended, before anything was taken away. */
 export interface Ending {
   state: Extract<RunState, "succeeded" | "failed" | "limit" | "killed">;
@@ -24,7 +27,7 @@ export interface Ending {
   error: RunError | null;
 }
 
-export function resultEnding(bytes: Uint8Array, spec: JobSpec): Ending {
+export function resultEnding(bytes: Uint8Array, spec: EndingSpec): Ending {
   if (bytes.length > spec.limits.resultBytes) return limitEnding("output", spec);
   // The guest refuses such a result itself: this one comes from an executor that is not what it was.
   if (nestsDeeper(bytes, resultDepthMax))
@@ -40,7 +43,10 @@ export function resultEnding(bytes: Uint8Array, spec: JobSpec): Ending {
   }
 }
 
-export function failureEnding(failure: JobFailure, { spec, bundle }: { spec: JobSpec; bundle: Bundle }): Ending {
+export function failureEnding(
+  failure: JobFailure,
+  { spec, bundle }: { spec: EndingSpec; bundle: Pick<Bundle, "sourceMap"> },
+): Ending {
   if (failure.kind === "output" || failure.kind === "memory" || failure.kind === "timeout")
     return limitEnding(failure.kind, spec);
   // Buffers beyond the limit are refused by these errors, which a job may catch; uncaught they are the limit's doing.
@@ -55,14 +61,14 @@ export function failureEnding(failure: JobFailure, { spec, bundle }: { spec: Job
   };
 }
 
-export function exitEnding(exit: ExecutorExit, spec: JobSpec): Ending {
+export function exitEnding(exit: ExecutorExit, spec: EndingSpec): Ending {
   if (exit.outOfMemory) return limitEnding("memory", spec);
   if (exit.signal === "SIGXCPU") return limitEnding("cpu", spec);
   const how = exit.signal ?? `exit code ${exit.code}`;
   return { state: "failed", result: null, error: { code: "crash", message: `the executor died: ${how}` } };
 }
 
-export function limitEnding(limit: LimitCode, { limits, name }: JobSpec): Ending {
+export function limitEnding(limit: LimitCode, { limits, name }: EndingSpec): Ending {
   const [what, key] = {
     timeout: [`wall time of ${formatDuration(limits.wallMs)}`, "wall"],
     cpu: [`CPU time of ${formatDuration(limits.cpuMs)}`, "cpu"],

@@ -64,11 +64,8 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
 
   function resultOf(result: unknown): unknown {
     const form = result === null ? undefined : guard.find(JSON.stringify(result));
-    if (form === undefined) return result;
-    guard.report("result", form);
-    const clean = guard.cleanAll(result);
-    // It may stand across texts, or be a number: then nothing of the result is kept.
-    return guard.find(JSON.stringify(clean)) === undefined ? clean : marker;
+    if (form !== undefined) guard.report("result", form);
+    return cleanResult(result, guard);
   }
 
   function verdict(ending: Ending): Ending {
@@ -108,6 +105,14 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
       leaks: [...guard.leaks],
     }),
   };
+}
+
+/** What is kept of a result. */
+export function cleanResult(result: unknown, guard: LeakGuard): unknown {
+  if (result === null || guard.find(JSON.stringify(result)) === undefined) return result;
+  const clean = guard.cleanAll(result);
+  // It may stand across texts, or be a number: then nothing of the result is kept.
+  return guard.find(JSON.stringify(clean)) === undefined ? clean : marker;
 }
 
 /** Files as they are kept. What can't be redacted, since it is compressed, is not kept. */

@@ -2,6 +2,7 @@
 // `Ending`, and the first one counts; teardown.ts then takes everything away in one order, whatever the ending was.
 import type { AuditEvent } from "../../model/audit-event.ts";
 import { messageOf } from "../../model/error.ts";
+import { noIsolateGrant } from "../../model/grant.ts";
 import type { RunId } from "../../model/ids.ts";
 import type { JobSpec } from "../../model/job.ts";
 import { type LimitCode, noUsage, type RunRecord, type Trigger, type Usage } from "../../model/run.ts";
@@ -14,6 +15,7 @@ import type { FileTree, FileTrees } from "../../ports/file-tree.ts";
 import type { OpenHttpClient } from "../../ports/http-client.ts";
 import type { IdentityIssuer } from "../../ports/identity.ts";
 import type { Random } from "../../ports/random.ts";
+import type { Recordings } from "../../ports/recordings.ts";
 import type { Resolver } from "../../ports/resolver.ts";
 import type { RunArchive } from "../../ports/run-archive.ts";
 import type { RunRow, Store } from "../../ports/store.ts";
@@ -32,6 +34,7 @@ import { leaseOf } from "../leases/reaper.ts";
 import { type Ending, errorOf, exitEnding, failureEnding, limitEnding, resultEnding } from "./endings.ts";
 import { guardRun, type RunGuard } from "./run-guard.ts";
 import { namedRun, newRecord } from "./run-record.ts";
+import { type RunRecording, recordRun } from "./run-recording.ts";
 import { tearDown } from "./teardown.ts";
 
 export { newRecord } from "./run-record.ts";
@@ -60,6 +63,7 @@ export interface RunParts {
   resolver: Resolver;
   identity: IdentityIssuer;
   archive: RunArchive;
+  recordings: Recordings;
   /** This process, as registered in the store. */
   owner: string;
   onEvent(event: RunEvent): void;
@@ -102,7 +106,8 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
     layers: [...held.executor.layers],
   };
   const usage: Usage = { ...noUsage };
-  const live = wire(order, parts, held, usage, launchedAt);
+  const recording = recordRun(order, parts);
+  const live = wire(order, parts, held, usage, launchedAt, recording);
   let ending: Ending;
   const startedMs = parts.clock.monotonicMs();
   try {
@@ -134,6 +139,7 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
     outputs: live.outputs,
     ending,
   });
+  const kept = await recording?.close(ending);
   const measured = held.executor.usage();
   Object.assign(usage, { cpuMs: measured.cpuMs, memoryBytesPeak: measured.rssBytesPeak });
   const lease = parts.store.lease(order.id);
@@ -146,6 +152,7 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
     outputs: gone.outputs,
     teardown: gone.teardown,
     lease: lease === undefined ? null : leaseOf(lease),
+    ...(kept === undefined ? {} : { recording: kept }),
   });
   return finish(order, parts, ended, gone.teardown.process === "unconfirmed" ? held.executor : null);
 }
@@ -172,6 +179,9 @@ export function executorClassOf({ limits }: JobSpec): { memoryBytes: number; cpu
 
 interface Live {
   gate: Gate;
+  /** The guest's, when it is ours. */
+  timers: HostTimers | null;
+  recording: RunRecording | null;
   guarded: RunGuard;
   client: ReturnType<OpenHttpClient>;
   outputs: ReturnType<typeof makeFiles>["outputs"];
@@ -181,8 +191,16 @@ interface Live {
 
 // Gives the run its capabilities: each gets its grant and its mechanism, and the gate gets them all, with the leak guard
 // around them.
-function wire(order: RunOrder, given: RunParts, { executor, tree }: Held, usage: Usage, launchedAt: number): Live {
+function wire(
+  order: RunOrder,
+  given: RunParts,
+  { executor, tree }: Held,
+  usage: Usage,
+  launchedAt: number,
+  recording: RunRecording | null,
+): Live {
   const { id, spec } = order;
+  const recorder = recording?.recorder;
   const { promise: ended, resolve } = Promise.withResolvers<Ending>();
   // The first ending counts, and of what was sent behind it nothing is done any more.
   const end = (ending: Ending) => {
@@ -205,6 +223,7 @@ function wire(order: RunOrder, given: RunParts, { executor, tree }: Held, usage:
         deadlineAt: launchedAt + spec.limits.wallMs,
       });
       guard.arm(live.parts); // before the job has it
+      recorder?.arm(live.parts);
       parts.onEvent({ type: "lease", runId: id, issuer: grant.issuer, state: "issued", detail: grant.scope.join(" ") });
       return live;
     },
@@ -232,10 +251,12 @@ function wire(order: RunOrder, given: RunParts, { executor, tree }: Held, usage:
     clock: parts.clock,
     write: (line) => {
       parts.archive.appendLog(id, line);
+      recorder?.logged(line);
       parts.onEvent({ type: "log", runId: id, level: line.level, text: line.text, at: line.at });
     },
     onFlood: () => onLimit("logs"),
   });
+  const timers = parts.guestTime?.timers ?? recording?.timers ?? null;
   const gate = makeGate({
     runId: id,
     job: spec.name,
@@ -254,17 +275,21 @@ function wire(order: RunOrder, given: RunParts, { executor, tree }: Held, usage:
       guard,
     ),
     log: guardLog(log, guard),
-    timers: parts.guestTime?.timers ?? null,
+    timers,
     usage,
     callsMax: spec.limits.calls,
-    reply: (header, body) => executor.send({ header: { ...header }, body }),
+    reply: (header, body) => {
+      recorder?.answered(header, body);
+      executor.send({ header: { ...header }, body });
+    },
     drained: () => executor.drained(),
     listen: (wanted) => executor.listen(wanted),
     record: (event: AuditEvent) => parts.store.note(guard.cleanAll(event)),
     onDenied: (denial) => parts.onEvent({ type: "denied", runId: id, denial }),
     onLimit,
+    onCall: (call, body) => recorder?.called(call, body),
   });
-  return { gate, guarded, client, outputs: files.outputs, end, ended };
+  return { gate, timers, recording, guarded, client, outputs: files.outputs, end, ended };
 }
 
 async function untilEnd(
@@ -277,8 +302,12 @@ async function untilEnd(
   const { spec } = order;
   const { wallMs } = spec.limits;
   const onStop = () => live.end(killedEnding(stop));
-  const notice = () =>
-    executor.send({ header: { type: "signal", reason: "the run's time is nearly over" }, body: new Uint8Array(0) });
+  const notice = () => {
+    const reason = "the run's time is nearly over";
+    const at = live.timers === null ? {} : { nowMs: live.timers.nowMs() };
+    live.recording?.recorder.signalled(reason, at.nowMs ?? 0);
+    executor.send({ header: { type: "signal", reason, ...at }, body: new Uint8Array(0) });
+  };
   const cancelNotice = parts.clock.setTimer(wallMs - Math.min(noticeMs, wallMs / 10), notice);
   const cancelDeadline = parts.clock.setTimer(wallMs, () => live.end(limitEnding("timeout", spec)));
   stop.addEventListener("abort", onStop, { once: true });
@@ -301,7 +330,7 @@ async function untilEnd(
   executor.watch({ cpuMs: spec.limits.cpuMs, memoryBytes: spec.limits.memoryBytes }, (limit) =>
     live.end(limitEnding(limit, spec)),
   );
-  executor.send({ header: { ...launchHeader(order, parts) }, body: order.bundle.code });
+  executor.send({ header: { ...launchHeader(order, parts, live) }, body: order.bundle.code });
   if (stop.aborted) onStop();
   try {
     return await live.ended;
@@ -312,9 +341,10 @@ async function untilEnd(
   }
 }
 
-function launchHeader(order: RunOrder, { guestTime, identity }: RunParts): LaunchHeader {
+function launchHeader(order: RunOrder, { identity }: RunParts, { timers, recording }: Live): LaunchHeader {
   const { id, spec, input } = order;
-  const clock: GuestClock = guestTime === undefined ? { mode: "real" } : { mode: "host", nowMs: guestTime.nowMs() };
+  const clock: GuestClock =
+    timers === null ? { mode: "real" } : { mode: "host", nowMs: recording?.nowMs ?? timers.nowMs() };
   return {
     type: "launch",
     runId: id,
@@ -323,8 +353,9 @@ function launchHeader(order: RunOrder, { guestTime, identity }: RunParts): Launc
     input,
     runMs: spec.limits.wallMs,
     resultBytesMax: spec.limits.resultBytes,
-    isolate: spec.grants.isolate ?? { webAssembly: false, sharedMemory: false },
+    isolate: spec.grants.isolate ?? noIsolateGrant,
     clock,
+    ...(recording === null ? {} : { seed: recording.recorder.seed }),
   };
 }
 

@@ -243,3 +243,33 @@ t.test("timers of a test's clock: answered when due, with the guest's time; with
   await nextTurn();
   t.same(without.replies, []);
 });
+
+t.test(
+  "a guest whose time is ours: timers and turns are counted apart from its calls, and bounded as they are",
+  async (t) => {
+    const timers = { set: () => new Promise<void>(() => {}), clear: () => {}, nowMs: () => 42 };
+    const { call, replies, story } = open({}, { timers, callsMax: 3 });
+    for (let id = 1; id <= 3; id += 1) call("timer.set", { timer: id, delayMs: 1 }, id);
+    for (let id = 4; id <= 6; id += 1) call("files.read", { path: "/a" }, id);
+    await nextTurn();
+    t.equal(replies.length, 3, "its calls have not become fewer");
+    call("turn", {}, 7);
+    t.match(story.at(-1), "limit calls");
+    const turns = open({}, { timers });
+    turns.call("turn", {}, 1);
+    t.same(turns.replies, [{ type: "reply", id: 1, ok: true, nowMs: 42 }], "a turn has come when it is asked for");
+  },
+);
+
+t.test("whoever records is told of each call before anything is done for it, of those that are none too", async (t) => {
+  const told: string[] = [];
+  const { call, story } = open(
+    {},
+    { onCall: ({ op, id }, body) => void told.push(`${id} ${op} ${body.length}, ${story.length}`) },
+  );
+  call("files.write", { path: "/a", mode: "replace" }, 1, Uint8Array.of(1, 2));
+  call("nothing", {}, 2);
+  call("files.read", { path: "/a" }, "no id");
+  t.same(told, ["1 files.write 2, 0", "2 bridge 0, 1"]);
+  await nextTurn();
+});
