@@ -98,7 +98,7 @@ function reasonOf(reason: unknown): unknown {
 
 const { doAbort: abortSignal, addAlgorithm, isOne: isAbortSignal } = AbortSignal;
 for (const name of ["doAbort", "addAlgorithm", "isOne"]) Reflect.deleteProperty(AbortSignal, name);
-asInterface(AbortSignal);
+asInterface("AbortSignal", AbortSignal);
 addHandlers(AbortSignal.prototype, ["abort"]);
 useSignals(isAbortSignal);
 useAbortAlgorithms((signal, then) => addAlgorithm(signal as AbortSignal, then));
@@ -114,4 +114,4 @@ export class AbortController {
     abortSignal(this.#signal, reason);
   }
 }
-asInterface(AbortController);
+asInterface("AbortController", AbortController);

@@ -90,7 +90,7 @@ export class Blob {
 const { isOne: isBlob, partsOf: partsIn, made, fill } = Blob;
 for (const name of ["isOne", "partsOf", "made", "fill"]) Reflect.deleteProperty(Blob, name);
 Object.defineProperty(Blob, "length", { value: 0, configurable: true });
-asInterface(Blob);
+asInterface("Blob", Blob);
 
 export { isBlob };
 
@@ -124,7 +124,7 @@ export class File extends Blob {
 }
 export const isFile = File.isOne;
 Reflect.deleteProperty(File, "isOne");
-asInterface(File);
+asInterface("File", File);
 
 addCloneable({
   isOne: (value) => isBlob(value),

@@ -77,4 +77,4 @@ export class DecompressionStream {
     return this.#pair.writable;
   }
 }
-for (const each of [CompressionStream, DecompressionStream]) asInterface(each);
+for (const [name, each] of Object.entries({ CompressionStream, DecompressionStream })) asInterface(name, each);

@@ -43,7 +43,7 @@ export class CryptoKey {
 }
 const { partsOf } = CryptoKey;
 Reflect.deleteProperty(CryptoKey, "partsOf");
-asInterface(CryptoKey);
+asInterface("CryptoKey", CryptoKey);
 
 // A key that nobody can reach any more is forgotten outside too; copies of it count on their own.
 const held = new Map<number, number>();
@@ -116,7 +116,7 @@ for (const [name, needed] of Object.entries(methods)) {
   Object.defineProperty(method, "length", { value: needed, configurable: true });
   Object.defineProperty(SubtleCrypto.prototype, name, { value: method, writable: true, configurable: true });
 }
-asInterface(SubtleCrypto);
+asInterface("SubtleCrypto", SubtleCrypto);
 
 async function ask(method: string, args: unknown[]): Promise<unknown> {
   const { tree, bytes } = toWire(args, idOf);
@@ -172,6 +172,6 @@ export class Crypto {
     return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
   }
 }
-asInterface(Crypto);
+asInterface("Crypto", Crypto);
 
 export const crypto = new Crypto(makeKey);

@@ -112,7 +112,7 @@ export function isDomException(value: unknown): value is DOMException {
 }
 
 setPrototypeOf(DOMException.prototype, NativeError.prototype);
-asInterface(DOMException, constants);
+asInterface("DOMException", DOMException, constants);
 
 /** https://webidl.spec.whatwg.org/#quotaexceedederror */
 export class QuotaExceededError extends DOMException {
@@ -133,7 +133,7 @@ export class QuotaExceededError extends DOMException {
     return this.#requested;
   }
 }
-asInterface(QuotaExceededError);
+asInterface("QuotaExceededError", QuotaExceededError);
 
 function toAmount(value: unknown): number | null {
   if (value === undefined) return null;

@@ -39,7 +39,7 @@ export class TextDecoderStream {
     return this.#pair.writable;
   }
 }
-asInterface(TextDecoderStream);
+asInterface("TextDecoderStream", TextDecoderStream);
 
 export class TextEncoderStream {
   readonly #pair: Pair;
@@ -70,4 +70,4 @@ export class TextEncoderStream {
     return this.#pair.writable;
   }
 }
-asInterface(TextEncoderStream);
+asInterface("TextEncoderStream", TextEncoderStream);

@@ -38,7 +38,7 @@ export class TextEncoder {
     return this.#encoder.encodeInto(toDomString(source), destination);
   }
 }
-asInterface(TextEncoder);
+asInterface("TextEncoder", TextEncoder);
 
 export interface DecoderOptions {
   fatal?: boolean;
@@ -74,7 +74,7 @@ export class TextDecoder {
     return this.#decoder.decode(input as ArrayBuffer | undefined, { stream: Boolean(stream) });
   }
 }
-asInterface(TextDecoder);
+asInterface("TextDecoder", TextDecoder);
 
 /** The bytes of a chunk, as streams of bytes take it; shared memory only where it may be. @throws TypeError. */
 export function toBytes(chunk: unknown, mayBeShared = false): Uint8Array {

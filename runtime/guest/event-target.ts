@@ -83,7 +83,7 @@ export class EventTarget {
 
 const listenersIn = EventTarget.listenersOf;
 Reflect.deleteProperty(EventTarget, "listenersOf");
-asInterface(EventTarget);
+asInterface("EventTarget", EventTarget);
 
 /** `this` of the interface's methods: the global object has listeners too, and is of no class. */
 const ofGlobal = new EventTarget();

@@ -137,7 +137,7 @@ const isTrusted = Object.getOwnPropertyDescriptor(
   "isTrusted",
 )?.get as () => boolean;
 
-asInterface(Event, phases);
+asInterface("Event", Event, phases);
 
 export interface EventInit {
   bubbles?: boolean;
@@ -272,4 +272,5 @@ export class PromiseRejectionEvent extends Event {
   }
 }
 
-for (const each of [CustomEvent, ErrorEvent, MessageEvent, PromiseRejectionEvent]) asInterface(each);
+for (const [name, each] of Object.entries({ CustomEvent, ErrorEvent, MessageEvent, PromiseRejectionEvent }))
+  asInterface(name, each);

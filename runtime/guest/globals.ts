@@ -15,6 +15,7 @@ import { installErrorEvents, reportError, reportThrown } from "./report-error.ts
 import { streamGlobals, streams } from "./streams.ts";
 import { clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import { URL, URLSearchParams } from "./url.ts";
+import { rename } from "./webidl.ts";
 
 declare const require: (file: string) => Record<string, unknown>;
 
@@ -92,6 +93,7 @@ export function installGlobals(): void {
 }
 
 function define(name: string, value: unknown, enumerable: boolean): unknown {
+  if (typeof value === "function") rename(value, name);
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable });
   return value;
 }

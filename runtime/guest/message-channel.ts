@@ -95,7 +95,7 @@ export class MessagePort extends EventTarget {
 
 const { make: makePorts, isOne: isMessagePort, prepare } = MessagePort;
 for (const name of ["make", "isOne", "prepare"]) Reflect.deleteProperty(MessagePort, name);
-asInterface(MessagePort);
+asInterface("MessagePort", MessagePort);
 // Setting `onmessage` starts a port, whatever it is set to.
 addHandlers(MessagePort.prototype, ["message"], (port) => (port as MessagePort).start());
 addHandlers(MessagePort.prototype, ["messageerror", "close"]);
@@ -124,4 +124,4 @@ export class MessageChannel {
     return this.#ports[1];
   }
 }
-asInterface(MessageChannel);
+asInterface("MessageChannel", MessageChannel);

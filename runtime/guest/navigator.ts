@@ -13,6 +13,6 @@ export class Navigator {
     return this.#userAgent;
   }
 }
-asInterface(Navigator);
+asInterface("Navigator", Navigator);
 
 export const navigator = new Navigator(makeKey);

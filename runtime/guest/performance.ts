@@ -21,6 +21,6 @@ export class Performance extends EventTarget {
     return { timeOrigin: this.timeOrigin };
   }
 }
-asInterface(Performance);
+asInterface("Performance", Performance);
 
 export const performance = new Performance(makeKey);

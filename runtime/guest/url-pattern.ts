@@ -68,7 +68,7 @@ export class URLPattern {
     return result;
   }
 }
-asInterface(URLPattern);
+asInterface("URLPattern", URLPattern);
 
 type Result = Record<string, unknown>;
 

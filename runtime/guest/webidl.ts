@@ -20,12 +20,17 @@ export function addInterface({ prototype }: { readonly prototype: object }): voi
   prototypes.add(prototype);
 }
 
-/** Gives a class the shape of an interface object: enumerable members, its name as its tag, its constants in both places. */
+/**
+ * Gives a class the shape of an interface object: its name, enumerable members, constants in both places. The name is said,
+ * since the bundler may have given the class another.
+ */
 export function asInterface(
+  name: string,
   constructor: { readonly prototype: object; readonly name: string },
   constants: Constants = {},
-) {
-  const { prototype, name } = constructor;
+): void {
+  const { prototype } = constructor;
+  rename(constructor, name);
   prototypes.add(prototype);
   for (const holder of [prototype, constructor]) {
     for (const key of Object.getOwnPropertyNames(holder)) {
@@ -36,6 +41,11 @@ export function asInterface(
       Object.defineProperty(holder, key, { value, enumerable: true });
   }
   Object.defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
+}
+
+/** What is called otherwise in the bundle. */
+export function rename(value: { readonly name: string }, name: string): void {
+  if (value.name !== name) Object.defineProperty(value, "name", { value: name, configurable: true });
 }
 
 /** `arguments.length` is what counts: undefined that is given counts too. */
