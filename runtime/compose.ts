@@ -271,6 +271,7 @@ export async function openPool(
     path: env.PATH ?? "",
     osSandbox: config.executor.osSandbox ?? osSandbox,
     owner,
+    reuse: config.executor.reuse && { ...config.executor.reuse, idleMax: config.scheduler.concurrency },
     onWarning,
   });
 }

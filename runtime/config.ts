@@ -24,7 +24,7 @@ import {
 } from "./config/issuers/all.ts";
 import { parseJob } from "./config/job.ts";
 import { type KeysConfig, parseKeys } from "./config/keys.ts";
-import { ConfigInvalid, check, type Problem } from "./config/problems.ts";
+import { ConfigInvalid, check, type Problem, problem } from "./config/problems.ts";
 import type { Surroundings } from "./config/relations.ts";
 import * as shape from "./config/shape.ts";
 import { quote } from "./model/error.ts";
@@ -43,7 +43,12 @@ export interface Config {
   path: string;
   /** Absolute. */
   stateDirectory: string;
-  executor: { osSandbox: "required" | "preferred" | null; warm: number };
+  executor: {
+    osSandbox: "required" | "preferred" | null;
+    warm: number;
+    /** null: each executor serves one run. */
+    reuse: { runsMax: number } | null;
+  };
   scheduler: { concurrency: number; queueMax: number; drainMs: number };
   identity: IdentityConfig;
   keys: KeysConfig;
@@ -116,12 +121,20 @@ export function parseConfig(value: unknown, file: { directory: string; path: str
     problems,
   );
   relateAudiences(jobs, parsedIssuers, problems);
+  if (executor?.runsMax !== undefined && executor.reuse === undefined) {
+    const needed = 'executor.reuse: "same-job" beside it: without that each process serves one run';
+    problems.push(problem(["executor", "runsMax"], String(executor.runsMax), needed));
+  }
   if (problems.length > 0) throw new ConfigInvalid(file.path, problems);
   return {
     directory: file.directory,
     path: file.path,
     stateDirectory,
-    executor: { osSandbox: executor?.osSandbox ?? null, warm: executor?.warm ?? 2 },
+    executor: {
+      osSandbox: executor?.osSandbox ?? null,
+      warm: executor?.warm ?? 2,
+      reuse: executor?.reuse === undefined ? null : { runsMax: executor.runsMax ?? 100 },
+    },
     scheduler: {
       concurrency: scheduler?.concurrency ?? 4,
       queueMax: scheduler?.queue ?? 1_000,

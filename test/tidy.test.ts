@@ -112,7 +112,7 @@ const tokens: readonly { row: string; places: readonly RegExp[]; instead: string
     places: [
       /^runtime\/adapters\/system\/clock\.ts$/,
       /^runtime\/guest\//,
-      /^runtime\/executor\/main\.ts$/,
+      /^runtime\/executor\/inhabitant\.ts$/,
       /^jobs\//,
       outside,
     ],

@@ -101,6 +101,8 @@ export const configShape = object({
 export const executorShape = object({
   osSandbox: choice(["required", "preferred"]).optional(),
   warm: count(0, warmMax).optional(),
+  reuse: choice(["same-job"]).optional(),
+  runsMax: count(2, 10_000).optional(),
 });
 
 export const schedulerShape = object({

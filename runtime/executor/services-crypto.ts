@@ -68,6 +68,7 @@ export function makeCryptoServices(load: () => object): Services {
   }
 
   return {
+    forget: () => keys.clear(),
     atOnce: {
       "subtle.forget": ({ id }) => ({ value: keys.delete(Number(id)) }),
       "subtle.supports": ({ args }, bytes) => {

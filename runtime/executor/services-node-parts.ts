@@ -52,6 +52,13 @@ export interface Kept<T> {
   drop(id: unknown): void;
 }
 
+const tables: { clear(): void }[] = [];
+
+/** Empties all of them: their guest has ended. */
+export function forgetKept(): void {
+  for (const table of tables) table.clear();
+}
+
 /**
  * States by number. A guest can't say that it has forgotten one, so where `max` are kept, the one that was not used for
  * longest gives way; whoever uses it then is told so.
@@ -59,6 +66,7 @@ export interface Kept<T> {
 export function makeKept<T>(what: string, max: number, end: (value: T) => void = () => {}): Kept<T> {
   const kept = new Map<number, T>();
   let next = 1;
+  tables.push({ clear: () => [...kept.keys()].forEach(drop) });
   function drop(id: unknown): void {
     const value = kept.get(Number(id));
     if (value === undefined) return;

@@ -2,9 +2,11 @@
 import type { Services } from "./services.ts";
 import { nodeCryptoServices } from "./services-node-crypto.ts";
 import { nodeKeyServices } from "./services-node-keys.ts";
+import { forgetKept } from "./services-node-parts.ts";
 import { nodeZlibServices } from "./services-node-zlib.ts";
 
 export const nodeServices: Services = {
+  forget: forgetKept,
   atOnce: {
     ...nodeCryptoServices.atOnce,
     ...nodeKeyServices.atOnce,

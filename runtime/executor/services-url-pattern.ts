@@ -51,6 +51,7 @@ export function makeUrlPatternServices(load: () => new (...args: never[]) => obj
       "urlpattern.exec": on((pattern, { input, base }) => withNulls(pattern.exec(input, base))),
     },
     later: {},
+    forget: () => kept.clear(),
   };
 }
 

@@ -71,6 +71,9 @@ export function makeZlibServices(load: () => Zlib): Services {
       },
       "zlib.more": ({ id }) => next(coderOf(id)),
     },
+    forget: () => {
+      for (const id of [...coders.keys()]) close(id);
+    },
   };
 }
 

@@ -20,12 +20,17 @@ export type LaterService = (args: ServiceArguments, bytes: Uint8Array) => Promis
 export interface Services {
   atOnce: Readonly<Record<string, Service>>;
   later: Readonly<Record<string, LaterService>>;
+  /** Lets go of all that was kept for a guest: it has ended. */
+  forget?(): void;
 }
 
 export function mergeServices(...all: readonly Services[]): Services {
   return {
     atOnce: Object.assign({}, ...all.map(({ atOnce }) => atOnce)),
     later: Object.assign({}, ...all.map(({ later }) => later)),
+    forget: () => {
+      for (const { forget } of all) forget?.();
+    },
   };
 }
 

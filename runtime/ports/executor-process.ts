@@ -42,6 +42,11 @@ export interface ExecutorProcess {
   /** Starts measuring; calls once when a bound is passed. */
   watch(limits: WatchLimits, onBreach: (limit: "cpu" | "memory") => void): void;
   usage(): ProcessUsage;
+  /**
+   * Ends the guest and makes a fresh one in the same process; what still comes of the old one is dropped. False when it isn't
+   * ready again within `waitMs`, or is not what it should be: it is to be killed.
+   */
+  renew(waitMs: number): Promise<boolean>;
   readonly exited: Promise<ExecutorExit>;
   /** SIGKILL, then waits until pid and start time are gone; false when they are still there after `waitMs`. */
   kill(waitMs: number): Promise<boolean>;
@@ -56,8 +61,13 @@ export interface ExecutorClass {
 }
 
 export interface ExecutorPool {
-  /** A ready executor of that class: a warm one, or a new one when none is warm. Rejects with MayflyError `executor_unavailable` or `sandbox_required`. */
-  take(wanted: ExecutorClass): Promise<ExecutorProcess>;
+  /**
+   * A ready executor of that class: one that has served runs of the same `reuseKey`, a warm one, or a new one; without a key
+   * none that has served a run. Rejects with MayflyError `executor_unavailable` or `sandbox_required`.
+   */
+  take(wanted: ExecutorClass, reuseKey?: string): Promise<ExecutorProcess>;
+  /** After a run that ended well. True: it is renewed and kept for the next run of that key. False: it is to be killed. */
+  giveBack(executor: ExecutorProcess, wanted: ExecutorClass, reuseKey: string): Promise<boolean>;
   /** Keeps this many of that class ready. */
   keepWarm(wanted: ExecutorClass, count: number): void;
   /** Kills what is warm; resolves when all are gone. */

@@ -127,7 +127,7 @@ function weakened(attack: Attack, { job, of = "attack", prelude = "", bench }: T
 
 async function verdictsOn(attacks: (place: Place) => readonly Attack[]): Promise<Row[]> {
   const { name: directory } = tmp.dirSync({ prefix: "mayfly-twins-", mode: 0o700, keep: true });
-  const executor = { osSandbox: "preferred", warm: 0 } as const;
+  const executor = { osSandbox: "preferred", warm: 0, reuse: null } as const;
   const onWarning = () => {};
   const lab = await openLab({ executor, directory, attacks, onWarning, env: process.env, runMsMax: 2_000 });
   try {

@@ -21,6 +21,7 @@ const endings = ["done", "done", "done", "failed", "crash", "hang", "garbage"] a
 export function makeModelPool(sim: Simulation, machine: Machine): ExecutorPool {
   const { work } = sim;
   return {
+    giveBack: async () => false,
     take: () =>
       new Promise((resolve, reject) => {
         work.after(work.between(1, 60), machine, () => {
@@ -67,6 +68,7 @@ function makeExecutor(sim: Simulation, machine: Machine): ExecutorProcess {
     startTicks: pid,
     layers: [],
     send: (frame) => void work.after(work.between(0, 2), null, () => model.alive && job.receive(frame)),
+    renew: async () => false,
     drained: async () => undefined,
     listen: () => undefined,
     onFrame(listener) {

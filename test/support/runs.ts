@@ -53,6 +53,8 @@ export interface RunsOptions {
   forget?: (event: RunEvent) => boolean;
   /** Executors of another make; who gave it closes it. */
   pool?: SandboxedPool;
+  /** Executors serve so many runs of a job. */
+  reuse?: number;
 }
 
 export interface Started {
@@ -111,7 +113,11 @@ export async function openRuns(jobs: Record<string, JobUnderTest>, options: Runs
   const specs = Object.entries(all).map(([name, job]) => specOf(name, job, directory));
   const bundler = makeBundler({ directory, stateDirectory: base.stateDirectory });
   const runtime = await openRuntime({
-    config: { ...base, jobs: Object.fromEntries(specs.map((spec) => [spec.name, spec])) },
+    config: {
+      ...base,
+      executor: { ...base.executor, reuse: reuseOf(options.reuse) },
+      jobs: Object.fromEntries(specs.map((spec) => [spec.name, spec])),
+    },
     role: "test",
     osSandbox: "preferred",
     env: process.env,
@@ -206,6 +212,10 @@ async function end(t: Test, { runtime, issuer, directory, residue }: Ended): Pro
   const left = await residue.settle({ stateDirectory: state.path, installation }, settleMs);
   rmSync(directory, { recursive: true, force: true });
   t.same(left, [], "no process, descriptor, directory or control group is left");
+}
+
+function reuseOf(runsMax: number | undefined): { runsMax: number } | null {
+  return runsMax === undefined ? null : { runsMax };
 }
 
 /** What the config would have made of it. A module is written to `directory`. */

@@ -1,4 +1,4 @@
-// Warm executors: each made for one run, handed out once, never returned. Refilling waits until no run is being
+// Warm executors: each made for one run and handed out once, unless the config says otherwise (executor-reuse.ts). Refilling waits until no run is being
 // launched or taken down, since making one costs this process some milliseconds and a core for some 45.
 import { MayflyError } from "../../model/error.ts";
 import { descriptorsPerRun } from "../../model/limits.ts";
@@ -9,6 +9,7 @@ import { makeBufferCollector } from "./buffer-collector.ts";
 import type { FoundCgroups } from "./cgroup.ts";
 import { descriptorsForWork } from "./descriptors.ts";
 import type { ExecutorFiles } from "./executor-files.ts";
+import { makeReuse, type ReuseOptions } from "./executor-reuse.ts";
 import { inheritableDescriptors, isRunning, readDataBytes } from "./proc.ts";
 import { planSandbox, type Sandbox } from "./sandbox.ts";
 import { spawnExecutor } from "./sandboxed-process.ts";
@@ -35,6 +36,8 @@ export interface PoolOptions {
   osSandbox: "required" | "preferred";
   /** Unique among processes of this installation. */
   owner: string;
+  /** Executors for more than one run of a job. Absent or null: each for one. */
+  reuse?: ReuseOptions | null;
   /** For the operator: a layer that turned out to be missing. */
   onWarning: (message: string) => void;
 }
@@ -69,8 +72,9 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
   /** Of the first ready executor, with room; until then the plan's own figure, which is too wide to bound much. */
   let dataBaselineBytes: number | undefined;
   let refilling: { timer: NodeJS.Timeout; sinceMs: number } | undefined;
-  /** Executors that were taken and have not ended. */
-  let inUse = 0;
+  /** Executors that were taken and have not ended, nor been given back. */
+  const inUse = new Set<ExecutorProcess>();
+  const reuse = options.reuse ? makeReuse(options.reuse, options.clock) : undefined;
 
   const sampling = (sample: () => void) => {
     samples.add(sample);
@@ -166,7 +170,7 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
     const sinceMs = refilling?.sinceMs ?? nowMs;
     const leftMs = sinceMs + (isEmpty ? quietWaitMsMax.empty : quietWaitMsMax.stocked) - nowMs;
     clearTimeout(refilling?.timer);
-    const timer = setTimeout(refillAll, Math.max(0, inUse > 0 && !isEmpty ? leftMs : Math.min(quietMs, leftMs)));
+    const timer = setTimeout(refillAll, Math.max(0, inUse.size > 0 && !isEmpty ? leftMs : Math.min(quietMs, leftMs)));
     refilling = { timer: timer.unref(), sinceMs };
   }
 
@@ -223,16 +227,23 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
       const sum = (count: (shelf: Shelf) => number) => all.reduce((total, shelf) => total + count(shelf), 0);
       return { ready: sum((shelf) => shelf.ready.length), warming: sum((shelf) => shelf.warming) };
     },
-    async take(wanted) {
+    async take(wanted, reuseKey) {
       if (closed) throw new MayflyError({ code: "executor_unavailable", message: "the executor pool is closed" });
-      const executor = await readyOne(wanted);
-      inUse += 1;
+      const kept = reuseKey === undefined ? undefined : reuse?.take(reuseKey);
+      const executor = kept ?? (await readyOne(wanted));
+      inUse.add(executor);
+      if (kept !== undefined) return kept;
       void executor.exited.then(() => {
-        inUse -= 1;
+        inUse.delete(executor);
         if (refilling !== undefined) refillWhenQuiet(); // its run is being taken down now: that too goes first
       });
       if (shelves.has(shelfKey(wanted))) refillWhenQuiet();
       return executor;
+    },
+    async giveBack(executor, wanted, reuseKey) {
+      if (closed || reuse === undefined || !(await reuse.giveBack(executor, wanted, reuseKey))) return false;
+      inUse.delete(executor);
+      return true;
     },
     keepWarm(wanted, count) {
       const key = shelfKey(wanted);
@@ -244,7 +255,7 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
     async close() {
       closed = true;
       const all = [...shelves.values()].flatMap((shelf) => shelf.ready.splice(0));
-      await Promise.all(all.map((executor) => executor.kill(5_000)));
+      await Promise.all([reuse?.close(), ...all.map((executor) => executor.kill(5_000))]);
       while ([...shelves.values()].some((shelf) => shelf.warming > 0))
         await new Promise((resolve) => setTimeout(resolve, 5));
       if ("cgroups" in options.cgroups) await options.cgroups.cgroups.close();

@@ -139,7 +139,7 @@ function rlimits(wanted: ExecutorClass, dataBaselineBytes: number): string[] {
     `--nofile=${filesMax}`,
     "--msgqueue=0",
     "--memlock=0",
-    `--cpu=${Math.ceil(wanted.cpuMs / 1_000) + 5}`, // behind the supervisor's watching, warming included
+    `--cpu=${cpuSecondsMax(wanted)}`,
     `--data=${dataBaselineBytes + Math.ceil(wanted.memoryBytes * 1.5)}`,
   ];
 }
@@ -229,4 +229,9 @@ function readableByOthers(paths: readonly string[]): boolean {
     }
     return true;
   });
+}
+
+/** RLIMIT_CPU of such an executor, s: behind the supervisor's watching, warming included. */
+export function cpuSecondsMax({ cpuMs }: ExecutorClass): number {
+  return Math.ceil(cpuMs / 1_000) + 5;
 }

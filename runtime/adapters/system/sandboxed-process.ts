@@ -1,6 +1,7 @@
 // One executor process: spawned behind the walls of sandbox.ts, spoken to over one socket pair, measured through /proc,
 // ended by SIGKILL. Its states: warming → ready → (launched, watched) → exited.
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import type { Duplex, Readable, Writable } from "node:stream";
 import { escapeLine, MayflyError } from "../../model/error.ts";
@@ -123,6 +124,10 @@ class SandboxedProcess implements ExecutorProcess {
   #cpuMs = 0;
   #rssBytesPeak = 0;
   #stopSampling: (() => void) | undefined;
+  /** Between a run's end and the next launch nothing is measured. */
+  #isMeasured = false;
+  /** What the executor says once it is made anew; only it has been told so. */
+  #renewal: { word: string; done: (ready: boolean) => void } | undefined;
   /** One for all who wait. */
   #draining: Promise<void> | undefined;
 
@@ -211,6 +216,10 @@ class SandboxedProcess implements ExecutorProcess {
   }
 
   #take(frame: Frame): void {
+    if (this.#renewal !== undefined) {
+      if (frame.header.type === "ready" && frame.header.word === this.#renewal.word) this.#renewal.done(true);
+      return;
+    }
     if (this.#onReady !== undefined)
       this.#onReady(frame.header.type === "ready" ? undefined : new Error("its first frame is not `ready`"));
     else if (this.#frameListener === undefined) this.#early.push(frame);
@@ -290,6 +299,8 @@ class SandboxedProcess implements ExecutorProcess {
 
   watch(limits: WatchLimits, onBreach: (limit: "cpu" | "memory") => void): void {
     const atLaunch = readStat(this.#pid);
+    this.#isMeasured = true;
+    this.#cpuMs = 0;
     this.#launchCpuMs = atLaunch?.cpuMs ?? 0;
     this.#rssBytesPeak = atLaunch?.rssBytes ?? 0;
     const rssBytesMax = this.#rssBytesPeak + limits.memoryBytes + memorySlackBytes;
@@ -301,6 +312,7 @@ class SandboxedProcess implements ExecutorProcess {
   }
 
   #measure(): void {
+    if (!this.#isMeasured) return;
     const stat = readStat(this.#pid);
     if (stat === undefined || stat.startTicks !== this.#startTicks) return;
     this.#cpuMs = Math.max(this.#cpuMs, stat.cpuMs - this.#launchCpuMs);
@@ -310,6 +322,27 @@ class SandboxedProcess implements ExecutorProcess {
   usage(): ProcessUsage {
     this.#measure();
     return { cpuMs: this.#cpuMs, rssBytesPeak: this.#rssBytesPeak };
+  }
+
+  async renew(waitMs: number): Promise<boolean> {
+    this.#measure();
+    this.#isMeasured = false;
+    this.#stopSampling?.();
+    this.#stopSampling = undefined;
+    this.#frameListener = undefined;
+    this.#garbageListener = undefined;
+    this.#early = [];
+    this.listen(true);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const { clock, word } = { clock: this.#options.clock, word: randomUUID() };
+    const cancel = clock.setTimer(waitMs, () => resolve(false));
+    void this.exited.then(() => resolve(false));
+    this.#renewal = { word, done: resolve };
+    this.send({ header: { type: "renew", word }, body: new Uint8Array(0) });
+    const isReady = await promise;
+    cancel();
+    this.#renewal = undefined;
+    return isReady && !this.#hasExited && !this.#killed && this.#earlyGarbage === undefined;
   }
 
   async kill(waitMs: number): Promise<boolean> {

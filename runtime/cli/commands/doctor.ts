@@ -47,7 +47,7 @@ async function settingsOf(options: ConfigOption): Promise<Pick<Config, "executor
     return await loadConfig(options);
   } catch (error) {
     if (error instanceof MayflyError && error.code === "config_missing" && options.config === undefined)
-      return { executor: { osSandbox: null, warm: 0 }, path: null };
+      return { executor: { osSandbox: null, warm: 0, reuse: null }, path: null };
     throw error;
   }
 }

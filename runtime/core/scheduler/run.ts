@@ -32,6 +32,7 @@ import { makeNetwork } from "../capabilities/network.ts";
 import type { Broker } from "../leases/broker.ts";
 import { leaseOf } from "../leases/reaper.ts";
 import { type Ending, errorOf, exitEnding, failureEnding, limitEnding, resultEnding } from "./endings.ts";
+import { keeperOf, reuseKeyOf } from "./reuse.ts";
 import { guardRun, type RunGuard } from "./run-guard.ts";
 import { namedRun, newRecord } from "./run-record.ts";
 import { type RunRecording, recordRun } from "./run-recording.ts";
@@ -138,6 +139,7 @@ export async function executeRun(order: RunOrder, parts: RunParts, stop: AbortSi
     client: live.client,
     outputs: live.outputs,
     ending,
+    keep: keeperOf(order, parts, { executor: held.executor, gate: live.gate }),
   });
   const kept = await recording?.close(ending);
   const measured = held.executor.usage();
@@ -161,9 +163,10 @@ function killedEnding({ reason }: AbortSignal): Ending {
   return { state: "killed", result: null, error: { code: "killed", message: messageOf(reason) } };
 }
 
-async function prepare({ id, spec }: RunOrder, { pool, trees }: RunParts): Promise<Held> {
+async function prepare(order: RunOrder, { pool, trees }: RunParts): Promise<Held> {
+  const { id, spec } = order;
   const [executor, tree] = await Promise.allSettled([
-    pool.take(executorClassOf(spec)),
+    pool.take(executorClassOf(spec), reuseKeyOf(order)),
     trees.open(id, spec.grants.files.mounts),
   ]);
   if (executor.status === "fulfilled" && tree.status === "fulfilled")

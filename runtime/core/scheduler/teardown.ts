@@ -32,6 +32,8 @@ export interface TeardownParts {
   client: HttpClient;
   outputs: () => Promise<CheckedPath[]>;
   ending: Ending;
+  /** Gives the executor back for the job's next run, where the config allows that; false: it is to be killed. */
+  keep: () => Promise<boolean>;
 }
 
 export interface TornDown {
@@ -50,6 +52,7 @@ export async function tearDown({
   client,
   outputs,
   ending,
+  keep,
 }: TeardownParts): Promise<TornDown> {
   gate.shut();
   const say = (step: string, confirmation: Confirmation): Confirmation => {
@@ -59,8 +62,11 @@ export async function tearDown({
   const lease = endLease(order, parts).then((confirmation) => say("lease", confirmation));
   const identities = endIdentities(order, parts);
   if (ending.state === "succeeded") await Promise.race([lease, pause(parts, killHeldBackMsMax)]);
-  const isGone = await held.executor.kill(killWaitMs).catch(() => false);
-  const process = say("process", isGone ? "confirmed" : "unconfirmed");
+  // What is kept for the job's next run has said that its isolate is gone; the process is nobody's in between.
+  const isKept = ending.state === "succeeded" && (await keep().catch(() => false));
+  const isGone = isKept || (await held.executor.kill(killWaitMs).catch(() => false));
+  const isolate = isGone ? "confirmed" : "unconfirmed";
+  const process = say("process", isKept ? "none" : isolate);
   const sockets = say("sockets", await confirm(client.close()));
   const collected = ending.state === "succeeded" ? await collect(order, parts, held.tree, outputs) : [];
   const directory = say("directory", (await held.tree.destroy().catch(() => false)) ? "confirmed" : "unconfirmed");
@@ -69,7 +75,7 @@ export async function tearDown({
   return {
     ending: failed ?? ending,
     outputs: Array.isArray(collected) ? collected : [],
-    teardown: { isolate: process, process, directory, sockets, lease: await lease },
+    teardown: { isolate, process, directory, sockets, lease: await lease },
   };
 }
 
