@@ -34,10 +34,12 @@ export {
 } from "./config.ts";
 export {
   defineJob,
+  type ExecOutput,
   type Job,
   type JobContext,
   type JobCredential,
   type JobFiles,
+  type JobIdentity,
   type JobLog,
   type Json,
   type MayflyGuestError,
@@ -49,10 +51,13 @@ export type { Limits } from "./model/limits.ts";
 export type {
   Denial,
   LimitCode,
+  NestedError,
   Output,
   RecordingNote,
+  RunError,
   RunRecord,
   RunState,
+  SourcePlace,
   Teardown,
   Trigger,
   Usage,

@@ -82,8 +82,8 @@ export interface JobCredential {
 
 export interface ExecOutput {
   exitCode: number;
-  stdout: Uint8Array;
-  stderr: Uint8Array;
+  stdout: Uint8Array<ArrayBuffer>;
+  stderr: Uint8Array<ArrayBuffer>;
 }
 
 export interface JobIdentity {
@@ -98,7 +98,7 @@ export interface JobIdentity {
 
 /** The run's private tree, empty at the start and removed at the end, and the read-only mounts. Paths are absolute. */
 export interface JobFiles {
-  read(path: string): Promise<Uint8Array>;
+  read(path: string): Promise<Uint8Array<ArrayBuffer>>;
   /** UTF-8; other bytes are an error. */
   readText(path: string): Promise<string>;
   /** Makes or replaces a file. What lies in `/output` when the run succeeds is kept. Missing parents are made. */
@@ -140,11 +140,47 @@ export interface Job<Input = Json, Result = unknown> {
 }
 
 /**
+ * Words for what of a type JSON can't carry, `never` where all of it can be; as guest/result.ts has it, which looks at the
+ * values. Only so many levels are looked at, since a type may refer to itself.
+ */
+type NotJson<T, Levels extends 1[] = [1, 1, 1, 1, 1]> = Levels extends [1, ...infer Below extends 1[]]
+  ? unknown extends T
+    ? never
+    : // biome-ignore lint/suspicious/noConfusingVoidType: a job that returns nothing has it as its result
+      T extends Json | undefined | void | Date
+      ? never
+      : T extends bigint
+        ? "a bigint"
+        : T extends symbol
+          ? "a symbol"
+          : T extends (...args: never[]) => unknown
+            ? "a function"
+            : T extends ReadonlyMap<unknown, unknown>
+              ? "a Map"
+              : T extends ReadonlySet<unknown>
+                ? "a Set"
+                : T extends ArrayBuffer | ArrayBufferView
+                  ? "bytes"
+                  : T extends PromiseLike<unknown>
+                    ? "a promise within it"
+                    : T extends readonly (infer Item)[]
+                      ? NotJson<Item, Below>
+                      : { [Key in keyof T]-?: Key extends string ? NotJson<T[Key], Below> : never }[keyof T]
+  : never;
+
+type JsonOnly<Result> = unknown extends Result
+  ? unknown
+  : [NotJson<Result>] extends [never]
+    ? unknown
+    : `a job's result is JSON, which can't carry ${NotJson<Result>}`;
+
+/**
  * Declares a job; a job's module exports the outcome as its default. The result must be JSON.
  * In a bundle, esbuild-bundler.ts puts the same function in the place of this one.
+ * @typeParam Input what the run is started with, taken at its word: `defineJob<{ since: string }>(…)`.
  */
 export function defineJob<Input = Json, Result = unknown>(
-  run: (context: JobContext<Input>) => Result | Promise<Result>,
+  run: ((context: JobContext<Input>) => Result | Promise<Result>) & JsonOnly<Result>,
 ): Job<Input, Result> {
   return Object.freeze({ kind: "mayfly.job", run });
 }

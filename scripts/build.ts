@@ -2,7 +2,7 @@
 // out as runtime/ is, a file for a file, so that what finds its neighbours by import.meta.url finds them there too; the
 // scripts of executor and guest are built into dist/built. What no entry reaches stays out: stand-ins, servers of tests.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Plugin } from "esbuild";
@@ -80,6 +80,7 @@ try {
   await buildModules();
   await buildScripts();
   buildTypes();
+  cpSync(join(runtime, "ambient"), join(target, "ambient"), { recursive: true }); // types of a job's globals, as they are
   rmSync(finished, { recursive: true, force: true });
   renameSync(target, finished);
 } finally {

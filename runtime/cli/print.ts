@@ -4,6 +4,7 @@ import { type ExitCode, errorCodes, exitCodes, MayflyError, messageOf } from "..
 import type { Denial, RecordingNote, RunRecord } from "../model/run.ts";
 import type { RunEvent } from "../model/run-event.ts";
 import { toErrorAnswer } from "../protocol/control.ts";
+import { errorLines } from "./run-error.ts";
 
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
@@ -94,11 +95,7 @@ export function summarize(record: RunRecord): void {
   say(
     `${(good ? colors.green : colors.red)(state.padEnd(9))} ${usage.wallMs} ms wall, ${usage.cpuMs} ms CPU, ${Math.round(usage.memoryBytesPeak / 1_048_576)} MiB peak`,
   );
-  if (error !== null) say(`          ${error.message} [${error.code}]`);
-  if (error?.source !== undefined) {
-    say(`          at ${error.source.file}:${error.source.line}:${error.source.column}`);
-    say(`          > ${error.source.sourceLine.trim()}`);
-  }
+  for (const line of error === null ? [] : errorLines(error)) say(`          ${line}`);
   if (error?.stack !== undefined) say(colors.dim(error.stack));
   for (const { sink, form } of record.leaks ?? [])
     say(colors.red(`leak      the credential was in its ${sink} (${form})`));

@@ -136,9 +136,12 @@ function moveIn(ivm: Ivm, body: Uint8Array): unknown {
   return new ivm.ExternalCopy(body.buffer, { transferOut: true }).copyInto({ release: true, transferIn: true });
 }
 
-// isolated-vm reports by message text; these two have been stable through its versions (7.0.1).
+// isolated-vm reports by message text; these three have been stable through its versions (7.0.1). It copies an Error or a
+// primitive value; of any other object it says only that it was one.
 function describeFailure(thrown: unknown, disposed: boolean): EntryFailure {
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const error = thrown instanceof Error ? thrown : withoutStack(`thrown: ${String(thrown)}`);
+  if (/^An object was thrown from supplied code within isolated-vm/.test(error.message))
+    return { kind: "threw", ...withoutStack("thrown: an object that is no Error") };
   const kind =
     disposed || /memory limit/.test(error.message)
       ? "memory"
@@ -146,4 +149,9 @@ function describeFailure(thrown: unknown, disposed: boolean): EntryFailure {
         ? "timeout"
         : "threw";
   return { kind, name: String(error.name), message: String(error.message), stack: String(error.stack ?? "") };
+}
+
+/** Where it was thrown, only the guest could have said. */
+function withoutStack(message: string): { name: string; message: string; stack: string } {
+  return { name: "Error", message, stack: "" };
 }

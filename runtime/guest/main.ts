@@ -108,7 +108,13 @@ function isJob(value: unknown): value is RegisteredJob {
 }
 
 function fail(kind: "threw" | "output" | "shape", thrown: unknown): void {
-  tell("failed", stringify({ __proto__: null, type: "failed", kind, ...describeThrown(thrown) }));
+  const { nested, ...text } = describeThrown(thrown);
+  // No prototypes: what the job may have put there (toJSON) is not asked.
+  const inner = Object.setPrototypeOf(
+    nested.map((each) => ({ __proto__: null, ...each })),
+    null,
+  );
+  tell("failed", stringify({ __proto__: null, type: "failed", kind, ...text, nested: inner }));
 }
 
 // V8 tells the executor what was thrown, as a copy; which promise it was, nobody knows.

@@ -79,13 +79,38 @@ export interface Layer {
   hint?: string;
 }
 
+/** A place in the author's own code. */
+export interface SourcePlace {
+  /** From the config's directory. */
+  file: string;
+  /** From 1. */
+  line: number;
+  /** From 1. */
+  column: number;
+  sourceLine: string;
+  /** Where in `sourceLine` the column is, from 0. */
+  caret?: number;
+}
+
+/** An error within an error: a cause, one of an AggregateError's, what a SuppressedError keeps. */
+export interface NestedError {
+  /** From the error that was thrown: `cause`, `errors[0].cause`, `suppressed`. */
+  path: string;
+  message: string;
+  source?: SourcePlace;
+}
+
 export interface RunError {
   code: string;
   message: string;
-  /** In the author's own files and lines. */
+  /** In the author's own files and lines, those of nested errors included. */
   stack?: string;
-  /** The innermost place in the author's own code; line and column from 1. */
-  source?: { file: string; line: number; column: number; sourceLine: string };
+  /** The innermost place in the author's own code. */
+  source?: SourcePlace;
+  /** What to do about it, where that is known: the job, or a package, asked for something that a job hasn't. */
+  hint?: string;
+  /** Depth first. */
+  nested?: NestedError[];
 }
 
 /** What was kept of a run, so that it can be repeated. */

@@ -9,7 +9,7 @@
 //   up     ready    {v8, node}                                        isolate made, globals in place
 //          call     {id, op, args}               body: bytes          see bridge.ts
 //          done     {}                           body: result, JSON   the job's promise was fulfilled
-//          failed   {name, message, stack, kind}                      it was rejected, or the bundle didn't evaluate
+//          failed   {name, message, stack, kind, nested?}             it was rejected, or the bundle didn't evaluate
 //          idle     {seq}                                             all that came before `sync` is done, computations too
 //
 // With a clock of the host's each frame down that the guest is entered with has `nowMs`. With a seed the guest's randomness
@@ -89,20 +89,42 @@ export type DownHeader = ReplyHeader | PieceHeader | PullHeader | SignalHeader |
 /** What kind of failure: the job's own error, a result that is no JSON or too large, or a module without a job. */
 export type FailureKind = "threw" | "output" | "shape" | "memory" | "timeout";
 
-export interface JobFailure {
+export interface ErrorText {
   name: string;
   message: string;
   /** As V8 wrote it, positions in the bundle. */
   stack: string;
-  kind: FailureKind;
 }
 
-const failed = z.strictObject({
-  type: z.literal("failed"),
+export interface JobFailure extends ErrorText {
+  kind: FailureKind;
+  /** Errors within it, depth first: its causes, those that an AggregateError holds, what a SuppressedError keeps. */
+  nested: readonly NestedFailure[];
+}
+
+export interface NestedFailure extends ErrorText {
+  /** From the error that was thrown: `cause`, `errors[0].cause`. */
+  path: string;
+}
+
+/** The guest tells of 8. */
+const nestedMax = 16;
+
+const text = {
   name: z.string().max(256),
   message: z.string().max(16_384),
   stack: z.string().max(65_536),
+};
+const path = z.string().regex(/^[a-z]{1,20}(?:\[\d{1,6}\])?(?:\.[a-z]{1,20}(?:\[\d{1,6}\])?){0,7}$/);
+
+const failed = z.strictObject({
+  type: z.literal("failed"),
+  ...text,
   kind: z.enum(["threw", "output", "shape", "memory", "timeout"]),
+  nested: z
+    .array(z.strictObject({ path, ...text }))
+    .max(nestedMax)
+    .default([]),
 });
 
 export type UpFrame =
@@ -131,8 +153,8 @@ export function decodeUp(frame: Frame): UpFrame {
     case "failed": {
       const parsed = failed.safeParse(frame.header);
       if (!parsed.success) return { type: "garbage", reason: "a failure that is none" };
-      const { name, message, stack, kind } = parsed.data;
-      return { type: "failed", failure: { name, message, stack, kind } };
+      const { type: _, ...failure } = parsed.data;
+      return { type: "failed", failure };
     }
     case "idle": {
       const { seq } = frame.header;

@@ -21,7 +21,8 @@ t.test("an empty folder: config, job, test, tsconfig and .gitignore, and a job t
   const here = await makeProject(t, {});
   const { code, stderr, stdout } = await mayfly(t, here, ["init"]);
   t.match({ code, stdout }, { code: 0, stdout: "" }, stderr);
-  const written = [".gitignore", "jobs/hello.ts", "sandbox.config.ts", "test/hello.test.mts", "tsconfig.json"];
+  const jobs = ["jobs/hello.ts", "jobs/tsconfig.json"];
+  const written = [".gitignore", ...jobs, "sandbox.config.ts", "test/hello.test.mts", "tsconfig.json"];
   t.same([...filesOf(here).keys()].sort(), written);
   for (const path of written) t.match(stderr, new RegExp(`written +${path}`));
   t.match(stderr, /next:[\s\S]*mayfly run hello[\s\S]*mayfly dev hello[\s\S]*--test test\/hello\.test\.mts/);
@@ -38,6 +39,7 @@ t.test("a second init changes nothing", async (t) => {
   t.equal(code, 0);
   t.same(doneTo(stdout), {
     "jobs/hello.ts": "left out",
+    "jobs/tsconfig.json": "left out",
     "test/hello.test.mts": "left out",
     "tsconfig.json": "kept",
     ".gitignore": "kept",
@@ -54,6 +56,7 @@ t.test("a project that has files of these names: each is kept and said to be, th
   const { stdout } = await mayfly(t, here, ["init", "--json"]);
   t.same(doneTo(stdout), {
     "jobs/hello.ts": "kept",
+    "jobs/tsconfig.json": "written",
     "test/hello.test.mts": "written",
     "tsconfig.json": "kept",
     ".gitignore": "extended",
@@ -113,6 +116,18 @@ t.test("a new job: its files, its entry, and it runs", async (t) => {
   t.match(read(here, "test/order-sync.test.mts"), /testRun\("order-sync"/);
   t.same(JSON.parse((await mayfly(t, here, ["run", "order-sync", "--input", "1"])).stdout), { hello: 1 });
   t.same(JSON.parse((await mayfly(t, here, ["run", "hello"])).stdout), { hello: "world" });
+});
+
+t.test("a new job in a project whose jobs have no tsconfig.json gets one, and one that is there stays", async (t) => {
+  const here = await makeProject(t, { config: configOf({}) });
+  const { stdout } = await mayfly(t, here, ["new", "job", "second", "--json"]);
+  t.match(doneTo(stdout), { "jobs/tsconfig.json": "written" });
+  t.match(JSON.parse(read(here, "jobs/tsconfig.json").replace(/^\/\/.*\n/, "")), {
+    extends: "mayfly/jobs/tsconfig.json",
+  });
+  await here.write("jobs/tsconfig.json", "{}\n");
+  await mayfly(t, here, ["new", "job", "third"]);
+  t.equal(read(here, "jobs/tsconfig.json"), "{}\n");
 });
 
 t.test("a new job in a config whose jobs come from elsewhere: the config stays, and the line is said", async (t) => {

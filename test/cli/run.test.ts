@@ -167,11 +167,11 @@ const mistakes: Record<string, Mistake> = {
     says: /jobs\/hello\.ts:3/,
   },
   "the job needs what a sandbox doesn't have": {
-    files: { config: configOf({ hello: "" }), jobs: { hello: `import fs from "node:fs";\nexport default fs;` } },
+    files: { config: configOf({ hello: "" }), jobs: { hello: `import net from "node:net";\nexport default net;` } },
     args: ["run", "hello"],
     exit: 1,
     code: "bundle_failed",
-    says: /node:fs/,
+    says: /node:net/,
   },
 };
 

@@ -63,6 +63,10 @@ const leaky: Record<string, JobUnderTest> = {
   result: { body: "const s = await c.credential.fetch(); return { s, list: [s, s], [s]: 1, text: 'a ' + s + ' b' };" },
   "bytes in the result": { body: "return [...new TextEncoder().encode(await c.credential.fetch())];" },
   error: { body: "throw new TypeError('refused: ' + (await c.credential.fetch()));" },
+  "error within": {
+    body: `const s = await c.credential.fetch(); const inner = new Error("in", { cause: new RangeError("refused: " + s) });
+      throw new AggregateError([inner], "no " + s.slice(0, 6));`,
+  },
   "thrown object": { body: "throw { token: await c.credential.fetch(), toString() { return this.token; } };" },
   rejection: {
     body: "const s = await c.credential.fetch(); Promise.reject(new Error(s)); await new Promise((f) => setTimeout(f, 50));",

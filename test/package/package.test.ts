@@ -1,7 +1,7 @@
 // The package, as a stranger meets it: packed by npm, installed into an empty folder by the Node and npm of this machine,
 // and used as README.md says, without an edit. One test has the install, which needs the registry.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -52,7 +52,8 @@ const packed = pack();
 const paths = packed.files.map(({ path }) => path);
 
 t.test("files that only we need, or not all that a user needs", async (t) => {
-  const allowed = /^(?:package\.json|README\.md|LICENSE|bin\/mayfly\.cjs|docs\/.*\.md|dist\/.*\.(?:js|d\.ts))$/;
+  const allowed =
+    /^(?:package\.json|README\.md|LICENSE|bin\/mayfly\.cjs|docs\/.*\.md|dist\/.*\.(?:js|d\.ts)|dist\/ambient\/tsconfig\.json|dist\/built\/node-layer\.json)$/;
   t.same(
     paths.filter((path) => !allowed.test(path)),
     [],
@@ -70,6 +71,12 @@ t.test("files that only we need, or not all that a user needs", async (t) => {
     "dist/index.d.ts",
     "dist/testkit/index.js",
     "dist/testkit/index.d.ts",
+    "dist/job.d.ts",
+    "dist/ambient/tsconfig.json",
+    "dist/ambient/globals.d.ts",
+    "dist/ambient/web-assembly.d.ts",
+    "dist/ambient/shared-memory.d.ts",
+    "dist/ambient/node/index.d.ts",
   ];
   const loaded = ["dist/cli/main.js", "dist/adapters/stores/sqlite-checkpoint.js", "dist/built/executor.js"];
   const built = ["guest", "code-cache", "attacker"].map((name) => `dist/built/${name}.js`);
@@ -117,6 +124,10 @@ t.test("a stranger's path: install, init, run, a second job, its tests, its type
     const tsc = join(root, "node_modules/.bin/tsc");
     succeeds(t, here, tsc);
     succeeds(t, here, `${tsc} --skipLibCheck false`);
+    succeeds(t, here, `${tsc} -p jobs`);
+    writeFileSync(join(here, "jobs/second.ts"), "export default process.env.HOME;\n");
+    const { code, stdout } = command(here, tsc, ["-p", "jobs"]);
+    t.match({ code, stdout }, { code: 1, stdout: /'env' does not exist on type '"a job has no process: / });
   });
 
   await t.test("by the old Node of this machine, without npx in between", async (t) => {

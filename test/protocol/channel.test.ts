@@ -6,6 +6,7 @@ import { decodeUp, upBodyBytesMax } from "../../runtime/protocol/channel.ts";
 import { bodyBytesMax } from "../../runtime/protocol/frame.ts";
 
 const empty = new Uint8Array(0);
+const inner = { path: "cause", name: "Error", message: "m", stack: "s" };
 const failure = { type: "failed", name: "Error", message: "m", stack: "s", kind: "threw" };
 
 t.test("the five things that an executor may say", async (t) => {
@@ -20,7 +21,7 @@ t.test("the five things that an executor may say", async (t) => {
     const { name, message, stack } = failure;
     t.same(decodeUp({ header: { ...failure, kind }, body: empty }), {
       type: "failed",
-      failure: { name, message, stack, kind },
+      failure: { name, message, stack, kind, nested: [] },
     });
   }
 });
@@ -50,6 +51,13 @@ t.test("failures that are none: a field missing, too long, of another type, or o
     { name: "n".repeat(257) },
     { message: "m".repeat(16_385) },
     { stack: "s".repeat(65_537) },
+    { nested: {} },
+    { nested: Array(17).fill(inner) },
+    { nested: [{ ...inner, path: "constructor.name\n" }] },
+    { nested: [{ ...inner, path: "" }] },
+    { nested: [{ ...inner, path: "cause".concat(".cause".repeat(8)) }] },
+    { nested: [{ ...inner, stack: 1 }] },
+    { nested: [{ ...inner, kind: "threw" }] },
   ];
   for (const change of wrong) {
     t.equal(decodeUp({ header: { ...failure, ...change }, body: empty }).type, "garbage", Object.keys(change)[0] ?? "");
@@ -59,6 +67,8 @@ t.test("failures that are none: a field missing, too long, of another type, or o
   }
   const full = { ...failure, name: "n".repeat(256), message: "m".repeat(16_384), stack: "s".repeat(65_536) };
   t.equal(decodeUp({ header: full, body: empty }).type, "failed", "and at the edge it passes");
+  const nested = [inner, { ...inner, path: "errors[12].cause" }, { ...inner, path: "suppressed.error.cause" }];
+  t.match(decodeUp({ header: { ...failure, nested }, body: empty }), { type: "failed", failure: { nested } });
 });
 
 t.test("what only the supervisor may say, and what nobody says", async (t) => {

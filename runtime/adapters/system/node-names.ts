@@ -96,6 +96,11 @@ const namesWithScheme = builtinModules
   .map((name) => name.slice(scheme.length));
 const allNames = new Set([...bareNames, ...namesWithScheme, ...Object.keys(servedModules), ...Object.keys(instead)]);
 
+/** Those that a job's own file can't import, without the scheme; of Node's internals none. */
+export const refusedModules: readonly string[] = [...allNames]
+  .filter((name) => !Object.hasOwn(servedModules, name) && !name.startsWith("_"))
+  .sort();
+
 const escaped = [...allNames].map((name) => name.replace(/[/.]/g, "\\$&"));
 
 /** Whatever `readNodeName` may know, in the form that esbuild takes. */

@@ -22,7 +22,7 @@ export async function init(options: { json?: boolean }): Promise<void> {
   const files = makeProjectFiles(directory);
   const config = configNames.find((name) => files.has(name));
   const changes: ProjectChange[] = [];
-  for (const file of [template.jobFile("hello"), template.testFile("hello")]) {
+  for (const file of [template.jobFile("hello"), template.jobsTsconfigFile, template.testFile("hello")]) {
     const why = `there is a config; \`npx mayfly new job <name>\` adds a job to it`;
     changes.push(config === undefined ? await writeNew(files, file) : { path: file.path, done: "left out", why });
   }

@@ -36,6 +36,7 @@ export async function newJob(name: string, options: ConfigOption & { json?: bool
   const changes: ProjectChange[] = [];
   for (const file of [template.jobFile(name, configName), template.testFile(name, configName)])
     changes.push(await writeNew(files, file));
+  if (!files.has(template.jobsTsconfigFile.path)) changes.push(await writeNew(files, template.jobsTsconfigFile));
   const isAdded = await addEntry(files, config, name);
   changes.push(
     isAdded

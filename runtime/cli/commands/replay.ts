@@ -18,6 +18,7 @@ import { exitCodes, MayflyError } from "../../model/error.ts";
 import type { Bundle } from "../../ports/bundler.ts";
 import { type ConfigOption, jobOf, loadConfig } from "../config.ts";
 import { printJson, printResult, say, warn } from "../print.ts";
+import { placeLines } from "../run-error.ts";
 
 export interface ReplayOptions extends ConfigOption {
   jobFile?: string;
@@ -137,11 +138,7 @@ function divergenceLines({ divergence, divergences }: ReplayReport): string[] {
     colors.red(`diverged  ${divergences === 1 ? "at one call" : `at ${divergences} calls, first at this`}: ${kind}`),
   ];
   if (made !== null) lines.push(`  made      ${callText(made)}`);
-  if (source !== null)
-    lines.push(
-      `            at ${source.file}:${source.line}:${source.column}`,
-      `            > ${source.sourceLine.trim()}`,
-    );
+  lines.push(...placeLines(source ?? undefined).map((line) => `            ${line}`));
   if (recorded !== null) lines.push(`  recorded  ${callText(recorded)}`);
   lines.push(...differenceLines(differences), `  then      ${consequence}`);
   return lines;

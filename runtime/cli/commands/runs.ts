@@ -5,6 +5,7 @@ import { isRunId } from "../../model/ids.ts";
 import type { Denial, Output, RunRecord } from "../../model/run.ts";
 import { type ConfigOption, loadConfig } from "../config.ts";
 import { printBytes, printJson, printResult, recordingText, table } from "../print.ts";
+import { errorLines } from "../run-error.ts";
 
 export async function runs(options: ConfigOption & { limit: string; json?: boolean }): Promise<void> {
   const { store } = openLedger(await loadConfig(options));
@@ -92,7 +93,8 @@ function describe(record: RunRecord, logs: { at: string; level: string; text: st
         .join(", "),
     ],
   ];
-  if (record.error !== null) rows.push(["error", `${record.error.message} [${record.error.code}]`]);
+  const told = record.error === null ? [] : errorLines(record.error);
+  rows.push(...told.map((line, index) => [index === 0 ? "error" : "", line]));
   if (record.error?.stack !== undefined) rows.push(["", record.error.stack.replaceAll("\n", "\n            ")]);
   if (record.lease !== null)
     rows.push([

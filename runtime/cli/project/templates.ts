@@ -57,7 +57,7 @@ test("${name} says hello to its input", async () => {
   };
 }
 
-/** Modules as the bundler and Node take them, and no syntax that needs a compiler. */
+/** Of what Node runs: modules as the bundler and Node take them, and no syntax that needs a compiler. */
 export const tsconfigFile: TemplateFile = {
   path: "tsconfig.json",
   text: `{
@@ -72,7 +72,18 @@ export const tsconfigFile: TemplateFile = {
     "verbatimModuleSyntax": true,
     "erasableSyntaxOnly": true
   },
-  "include": ["sandbox.config.ts", "jobs", "test"]
+  "include": ["sandbox.config.ts", "test"]
+}
+`,
+};
+
+/** Of jobs, whose globals are others. */
+export const jobsTsconfigFile: TemplateFile = {
+  path: "jobs/tsconfig.json",
+  text: `// Jobs run in an isolate: tsc knows its globals here, and says what to use instead of Node's.
+{
+  "extends": "mayfly/jobs/tsconfig.json",
+  "include": ["."]
 }
 `,
 };

@@ -13,14 +13,21 @@ export interface SourcePosition {
   line: number;
   /** From 1, in UTF-16 units. */
   column: number;
-  /** The line itself, escaped and cut; empty when the map doesn't carry it. */
+  /**
+   * The line itself, escaped, tabs as two spaces; of a long one the part around the column. Empty when the map doesn't carry
+   * it.
+   */
   sourceLine: string;
+  /** Where in `sourceLine` the column is, from 0, in UTF-16 units; absent without one. */
+  caret?: number;
 }
 
 export interface MappedStack {
   stack: string;
   /** The innermost frame in the author's own files, or in a package where there is none of these. */
   first?: SourcePosition;
+  /** The file of the innermost frame of all. */
+  innermostFile?: string;
 }
 
 export type StackMapper = (stack: string) => MappedStack;
@@ -29,6 +36,8 @@ const stackCharsMax = 16_384; // what the executor may send is four times as lon
 const linesMax = 64; // V8 writes ten frames; the rest is the message
 const lineCharsMax = 512;
 const sourceLineCharsMax = 200;
+/** Of a long line, what is shown before the column. */
+const beforeColumnChars = 120;
 
 /**
  * Maps stacks of one bundle. The source map is parsed at the first stack, since most runs have none.
@@ -54,7 +63,8 @@ export function makeStackMapper(sourceMapJson: string, { scriptName = "job.js" }
     }
     const first = positions.find(({ file }) => !file.split("/").includes("node_modules")) ?? positions[0];
     const mapped = { stack: kept.join("\n") };
-    return first === undefined ? mapped : { ...mapped, first };
+    const innermostFile = positions[0]?.file;
+    return first === undefined || innermostFile === undefined ? mapped : { ...mapped, first, innermostFile };
   };
 }
 
@@ -112,6 +122,17 @@ function positionOf(line: number, column: number, sources: Sources): SourcePosit
     file,
     line: entry.originalLine + 1,
     column: entry.originalColumn + 1,
-    sourceLine: escapeLine(sourceLine.trimEnd(), sourceLineCharsMax),
+    ...shownLine(sourceLine.trimEnd(), entry.originalColumn),
   };
+}
+
+/** @param column from 0. */
+function shownLine(line: string, column: number): Pick<SourcePosition, "sourceLine" | "caret"> {
+  const isLong = line.length > sourceLineCharsMax && column > beforeColumnChars;
+  const from = isLong ? column - beforeColumnChars : 0;
+  const escaped = (text: string) => escapeLine(text.replaceAll("\t", "  "), sourceLineCharsMax);
+  const sourceLine = (isLong ? "…" : "") + escaped(line.slice(from, from + sourceLineCharsMax + 1));
+  if (column >= line.length) return { sourceLine };
+  const caret = (isLong ? 1 : 0) + escaped(line.slice(from, column)).length;
+  return caret < sourceLine.length ? { sourceLine, caret } : { sourceLine };
 }

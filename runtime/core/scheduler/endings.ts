@@ -2,13 +2,14 @@
 // key in the config that would raise it.
 import { escapeLine, MayflyError, messageOf } from "../../model/error.ts";
 import type { JobSpec } from "../../model/job.ts";
-import type { Leak, LimitCode, RunError, RunState } from "../../model/run.ts";
+import type { Leak, LimitCode, NestedError, RunError, RunState, SourcePlace } from "../../model/run.ts";
 import { formatDuration, formatSize } from "../../model/units.ts";
 import type { Bundle } from "../../ports/bundler.ts";
 import type { ExecutorExit } from "../../ports/executor-process.ts";
-import type { JobFailure } from "../../protocol/channel.ts";
+import type { ErrorText, JobFailure } from "../../protocol/channel.ts";
 import { nestsDeeper } from "../../protocol/depth.ts";
-import { makeStackMapper } from "../bundle/stack.ts";
+import { makeStackMapper, type StackMapper } from "../bundle/stack.ts";
+import { hintFor } from "./hints.ts";
 
 /** Levels of a result: the guest allows 64 (guest/result.ts). */
 const resultDepthMax = 80;
@@ -51,14 +52,59 @@ export function failureEnding(
     return limitEnding(failure.kind, spec);
   // Buffers beyond the limit are refused by these errors, which a job may catch; uncaught they are the limit's doing.
   if (failure.name === "RangeError" && refusedBuffer.test(failure.message)) return limitEnding("memory", spec);
-  const message = escapeLine(failure.name === "Error" ? failure.message : `${failure.name}: ${failure.message}`, 2_000);
-  if (failure.kind === "shape") return { state: "failed", result: null, error: { code: "job_shape", message } };
-  const { stack, first } = makeStackMapper(bundle.sourceMap, { scriptName: "job.js" })(failure.stack);
+  if (failure.kind === "shape")
+    return { state: "failed", result: null, error: { code: "job_shape", message: messageIn(failure) } };
+  return { state: "failed", result: null, error: thrownError(failure, spec.name, bundle) };
+}
+
+function thrownError(failure: JobFailure, job: string, { sourceMap }: Pick<Bundle, "sourceMap">): RunError {
+  const map = makeStackMapper(sourceMap, { scriptName: "job.js" });
+  const own = readError(failure, map);
+  const nested = failure.nested.map((each) => ({ path: each.path, ...readError(each, map) }));
+  const stack = [own.stack, ...nested.map((each) => `${labelOf(each.path)}: ${each.stack || each.message}`)].join("\n");
+  const hint = [own, ...nested].map((each) => hintFor(each, job)).find((each) => each !== undefined);
   return {
-    state: "failed",
-    result: null,
-    error: { code: "job_threw", message, stack, ...(first === undefined ? {} : { source: first }) },
+    code: "job_threw",
+    message: own.message,
+    stack,
+    ...(own.source === undefined ? {} : { source: own.source }),
+    ...(hint === undefined ? {} : { hint }),
+    ...(nested.length === 0 ? {} : { nested: nested.map(toNested) }),
   };
+}
+
+/** A thrown error, in the author's lines. */
+interface ReadError {
+  name: string;
+  message: string;
+  stack: string;
+  source?: SourcePlace;
+  /** Of the innermost frame, a package's perhaps. */
+  innermostFile?: string;
+}
+
+function readError(text: ErrorText, map: StackMapper): ReadError {
+  const { stack, first, innermostFile } = map(text.stack);
+  return {
+    name: text.name,
+    message: messageIn(text),
+    stack,
+    ...(first === undefined ? {} : { source: first }),
+    ...(innermostFile === undefined ? {} : { innermostFile }),
+  };
+}
+
+function messageIn({ name, message }: ErrorText): string {
+  return escapeLine(name === "Error" ? message : `${name}: ${message}`, 2_000);
+}
+
+/** `path` in the words of a stack; it is one of ours (protocol/channel.ts). */
+function labelOf(path: string): string {
+  return /^cause(?:\.cause)*$/.test(path) ? "Caused by" : path;
+}
+
+function toNested({ path, message, source }: ReadError & { path: string }): NestedError {
+  return { path, message, ...(source === undefined ? {} : { source }) };
 }
 
 export function exitEnding(exit: ExecutorExit, spec: EndingSpec): Ending {

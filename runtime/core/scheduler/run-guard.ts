@@ -76,7 +76,8 @@ export function guardRun(order: RunOrder, given: RunParts, end: (ending: Ending)
 
   function errorOf(error: NonNullable<Ending["error"]>): Ending["error"] {
     const clean = guard.cleanAll(error);
-    for (const text of [error.message, error.stack, error.source?.sourceLine]) {
+    const nested = (error.nested ?? []).flatMap(({ message, source }) => [message, source?.sourceLine]);
+    for (const text of [error.message, error.stack, error.source?.sourceLine, error.hint, ...nested]) {
       const form = text === undefined ? undefined : guard.find(text);
       if (form !== undefined) guard.report("error", form);
     }

@@ -18,15 +18,50 @@ const map = makeStackMapper(sourceMap);
 t.test("an author who is shown the bundle's lines instead of their own", async (t) => {
   const { stack, first } = map("Error: x\n    at run (job.js:1:1)\n    at async job.js:1:1");
   t.equal(stack, "Error: x\n    at run (jobs/a.ts:3:3)\n    at jobs/a.ts:3:3");
-  t.same(first, { file: "jobs/a.ts", line: 3, column: 3, sourceLine: '  throw new Error("x");' });
+  t.same(first, { file: "jobs/a.ts", line: 3, column: 3, sourceLine: '  throw new Error("x");', caret: 2 });
 });
 
 t.test("an error deep in a package, whose user has to find their own line", async (t) => {
-  const { stack, first } = map("TypeError: y\n    at p (job.js:2:1)\n    at run (job.js:1:1)");
+  const { stack, first, innermostFile } = map("TypeError: y\n    at p (job.js:2:1)\n    at run (job.js:1:1)");
   t.match(stack, "at p (node_modules/p/index.js:1:1)");
   t.equal(first?.file, "jobs/a.ts");
+  t.equal(innermostFile, "node_modules/p/index.js", "whose error it is, is known too");
   t.equal(map("E\n    at p (job.js:2:1)").first?.file, "node_modules/p/index.js", "unless there is none");
 });
+
+t.test("a column that is lost: behind tabs, behind what is escaped, far to the right, beyond the line", async (t) => {
+  const shown = (line: string, column: number) => {
+    const sourcesContent = ["", "", ""].map(() => line);
+    const at = `AA${vlq(2)}${vlq(column)}`; // the author's line 3
+    const one = JSON.stringify({
+      ...JSON.parse(sourceMap),
+      sourcesContent: sourcesContent.map((l) => `\n\n${l}`),
+      mappings: at,
+    });
+    const { sourceLine = "", caret } = makeStackMapper(one)("E\n    at x (job.js:1:1)").first ?? {};
+    return caret === undefined ? { sourceLine } : { sourceLine, at: sourceLine.slice(caret, caret + 5) };
+  };
+  t.same(shown("\t\tthrow x;", 2), { sourceLine: "    throw x;", at: "throw" });
+  t.same(shown("\u202e = throw", 4), { sourceLine: "\\u{202e} = throw", at: "throw" });
+  const long = shown(`${"a".repeat(5_000)} = throw new Error();`, 5_003);
+  t.match(long, { sourceLine: /^…a{117} = throw new/, at: "throw" });
+  t.ok(long.sourceLine.length < 210);
+  t.same(shown("short", 70), { sourceLine: "short" });
+  t.equal(shown("a".repeat(5_000), 3).sourceLine.length, 201);
+});
+
+/** One number of a mapping (ECMA-426). */
+function vlq(value: number): string {
+  const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  let rest = value * 2;
+  let text = "";
+  do {
+    const low = rest % 32;
+    rest = Math.floor(rest / 32);
+    text += digits[rest > 0 ? low + 32 : low];
+  } while (rest > 0);
+  return text;
+}
 
 t.test("frames of the runtime, of the host and of nobody, that a record must not name", async (t) => {
   const { stack } = map(
