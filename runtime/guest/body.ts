@@ -45,6 +45,19 @@ function piecesOfStream(stream: ByteStream): Pieces {
   };
 }
 
+/** Bytes that are there, in one piece. */
+export function piecesOf(bytes: Uint8Array): Pieces {
+  let left = bytes.length === 0 ? undefined : bytes;
+  return {
+    async next() {
+      const piece = left;
+      left = undefined;
+      return piece;
+    },
+    cancel() {},
+  };
+}
+
 /** A stream that asks for a piece when it is read. */
 export function streamOf(pieces: Pieces): ByteStream {
   const { ReadableStream } = streams();

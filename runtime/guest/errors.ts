@@ -116,8 +116,10 @@ function read(from: object, key: string): unknown {
 }
 
 function printable(value: unknown): string {
-  if (typeof value === "object" && value !== null) return JSON.stringify(value) ?? "an object";
-  return String(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  const text = JSON.stringify(value) ?? "an object";
+  const { message } = value as { message?: unknown }; // an event's, say, which JSON doesn't find
+  return typeof message !== "string" || text.includes(JSON.stringify(message)) ? text : message;
 }
 
 function safely(read: () => string): string {

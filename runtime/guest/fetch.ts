@@ -4,11 +4,12 @@
 // Evaluated when a job first names one of them: `fetch` itself is in globals.ts.
 import "mayfly:undici/response"; // before the request, which needs it
 
+import { dataURLProcessor, serializeAMimeType } from "mayfly:undici/data-url";
 import { FormData } from "mayfly:undici/formdata";
 import { Headers, HeadersList } from "mayfly:undici/headers";
 import { getRequestState, Request } from "mayfly:undici/request";
 import { fromInnerResponse, makeResponse, Response } from "mayfly:undici/response";
-import { type BodySource, isStreamed, sourceOf, streamOf } from "./body.ts";
+import { type BodySource, isStreamed, piecesOf, sourceOf, streamOf } from "./body.ts";
 import { type HttpAnswer, transfer } from "./transfer.ts";
 import { URL } from "./url.ts";
 
@@ -22,6 +23,7 @@ export async function fetch(input: unknown, init?: unknown): Promise<object> {
   const { signal, headers, url } = request;
   signal.throwIfAborted();
   const { method, redirect, body } = getRequestState(request);
+  if (url.startsWith("data:")) return dataResponse(new URL(url), method);
   const source = await sourceOf(body);
   const asked = { url, method, headers: withoutLength([...headers], source), redirect };
   const { answer, body: pieces } = await transfer(asked, source, signal);
@@ -38,6 +40,17 @@ export async function fetch(input: unknown, init?: unknown): Promise<object> {
     }),
     "immutable",
   );
+}
+
+// All that such a URL gives is in the URL (RFC 2397): nobody is asked.
+function dataResponse(url: object, method: string): object {
+  const data = dataURLProcessor(url);
+  if (data === "failure") throw new TypeError("Failed to fetch: the data: URL has no comma");
+  const headersList = new HeadersList();
+  headersList.append("content-type", serializeAMimeType(data.mimeType), true);
+  const body = { stream: streamOf(piecesOf(data.body)), source: null, length: null };
+  const inner = { type: "basic", status: 200, statusText: "OK", headersList, urlList: [url] };
+  return fromInnerResponse(makeResponse({ ...inner, body: method === "HEAD" ? null : body }), "immutable");
 }
 
 // Packages for Node say how long a body is. Where that is true it is left to the host, which says it anyway; where it isn't,

@@ -45,6 +45,10 @@ declare module "mayfly:undici/headers" {
     append(name: string, value: string, isLowerCase: boolean): void;
   }
 }
+declare module "mayfly:undici/data-url" {
+  export function dataURLProcessor(url: object): "failure" | { mimeType: object; body: Uint8Array };
+  export function serializeAMimeType(type: object): string;
+}
 declare module "mayfly:undici/formdata" {
   export const FormData: new () => object;
 }

@@ -67,6 +67,7 @@ const runs = await openRuns({
   "not-exported": { module: "export const job = 1;\n" },
   text: { body: 'throw "just text";' },
   object: { body: 'throw { code: 7, why: "because" };' },
+  event: { body: 'throw new ErrorEvent("error", { message: "what an event tells" });' },
   nothing: { body: "throw undefined;" },
   lines: { body: 'throw new Error("first\\nsecond\\u001b[2J");' },
   long: { body: 'throw new Error("x".repeat(1e6));' },
@@ -118,6 +119,7 @@ t.test("an error while the module loads, and modules that hold no job", async (t
 t.test("what isn't an Error, thrown all the same", async (t) => {
   t.match((await runs.run("text")).error, { code: "job_threw", message: "thrown: just text" });
   t.match((await runs.run("object")).error, { code: "job_threw", message: 'thrown: {"code":7,"why":"because"}' });
+  t.match((await runs.run("event")).error, { code: "job_threw", message: "thrown: what an event tells" });
   t.match((await runs.run("nothing")).error, { code: "job_threw", message: "thrown: undefined" });
 });
 

@@ -66,6 +66,18 @@ const questions: Record<string, string[]> = {
     ),
     "const seen = []; new Headers({ b: '1', a: '2' }).forEach((v, k) => seen.push(k + v)); return [seen, [...new Headers({ z: 1 }).keys()], [...new Headers({ z: 1 }).values()]]",
   ],
+  "data: URLs": [
+    "const r = await fetch('data:text/plain;charset=utf-8;base64,Z3LDvG4='); return [r.status, r.statusText, r.type, r.ok, r.url, [...r.headers], await r.text()]",
+    "const r = await fetch('data:,a%20b#c'); return [r.headers.get('content-type'), [...new Uint8Array(await r.arrayBuffer())], r.bodyUsed]",
+    "const r = await fetch('data:text/html,<p>', { method: 'HEAD' }); return [r.status, r.headers.get('content-type'), await r.text()]",
+    "const r = await fetch('data:,'); return [(await r.blob()).size, r.clone === undefined]",
+    "const b = await (await fetch('data:image/png;base64,AAEC')).blob(); return [b.type, b.size]",
+    ...["data:no-comma", "data:text/plain;base64,a"].map(
+      (url) =>
+        `try { await fetch(${JSON.stringify(url)}); return 'fetched' } catch (e) { return e instanceof TypeError }`,
+    ),
+    "const c = new AbortController(); c.abort(); try { await fetch('data:,', { signal: c.signal }) } catch (e) { return e.name }",
+  ],
   bodies: [
     "const r = new Response('text', { status: 201, statusText: 'Made', headers: { x: 'y' } }); return [r.status, r.ok, r.statusText, r.headers.get('x'), r.headers.get('content-type'), await r.text(), r.bodyUsed]",
     "const r = new Response('x'); await r.text(); try { await r.text(); return 'twice' } catch (e) { return e instanceof TypeError }",

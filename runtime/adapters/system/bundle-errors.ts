@@ -66,8 +66,13 @@ function sayExport(module: string, name: string, message: Message, entry: string
     const text = `${escapeLine(entry, 200)} has no default export`;
     return { text, next: "export default defineJob(async (context) => { … })" };
   }
-  return { text: escapeLine(message.text, 300) };
+  const isOfPackage = message.location?.file.split("/").includes("node_modules") === true;
+  return { text: escapeLine(message.text, 300), next: isOfPackage ? betweenPackages : undefined };
 }
+
+/** Packages have files for Node, under a condition that jobs haven't. */
+const betweenPackages =
+  "one package expects of another what that one has for Node alone: use another package than these";
 
 function sayUnresolved(specifier: string): Said {
   const found = quote(specifier, 120);

@@ -153,7 +153,7 @@ function guestAliases(): Record<string, string> {
     "@exodus/bytes/encoding.js": require.resolve("@exodus/bytes/encoding-lite.js"),
     "mayfly:multi-byte": require.resolve("@exodus/bytes/encoding.js"),
     ...Object.fromEntries(
-      ["formdata", "headers", "request", "response"].map((name) => [
+      ["data-url", "formdata", "headers", "request", "response"].map((name) => [
         `mayfly:undici/${name}`,
         join(undici, `lib/web/fetch/${name}.js`),
       ]),

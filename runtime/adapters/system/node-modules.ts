@@ -5,7 +5,15 @@
 import type { Metafile, PartialMessage, PluginBuild } from "esbuild";
 import { quote } from "../../model/error.ts";
 import { constantsModule, nodeLayer } from "./node-layer.ts";
-import { insteadOf, nodeNames, offeredParts, readNodeName, servedModules } from "./node-names.ts";
+import {
+  addonLoaders,
+  insteadOf,
+  insteadOfAddon,
+  nodeNames,
+  offeredParts,
+  readNodeName,
+  servedModules,
+} from "./node-names.ts";
 
 const namespace = "mayfly";
 const prefix = "node/";
@@ -70,6 +78,11 @@ export function serveNode(build: PluginBuild, { isOwn }: { isOwn(importer: strin
     if (!isServed(name) && isOwn(importer)) return { errors: [refusal(path, name)] };
     return { path: `${prefix}${name}`, namespace, sideEffects: false };
   });
+  build.onResolve({ filter: addonLoaders }, ({ importer }) => ({
+    path: `${prefix}addon/${packageOf(importer)}`,
+    namespace,
+    sideEffects: false,
+  }));
   build.onResolve({ filter: /^mayfly:(?:prelude|global-\w+)$/ }, ({ path }) => ({
     path: `${prefix}${path.slice("mayfly:".length)}`,
     namespace,
@@ -93,6 +106,7 @@ function isServed(name: string): boolean {
 
 async function contentsOf(name: string): Promise<string> {
   if (name.startsWith("constants/")) return constantsModule(name.slice("constants/".length));
+  if (name.startsWith("addon/")) return refusedAddon(name.slice("addon/".length));
   if (name === "prelude") return 'import "./host.js";';
   const [, global = ""] = /^global-(\w+)$/.exec(name) ?? [];
   if (Object.hasOwn(globals, global)) return globals[global] ?? "";
@@ -106,6 +120,18 @@ function wrapperOf(name: string): string {
   const part = Object.hasOwn(offeredParts, name) ? `require("./${offeredParts[name]}.js").default` : "undefined";
   const words = `${JSON.stringify(`node:${name}`)}, ${JSON.stringify(insteadOf(name))}`;
   return `module.exports = require("./refuse.js").refusedModule(${words}, ${part});`;
+}
+
+/** Its loader is called with a name or a place, or asked where the addon lies. */
+function refusedAddon(name: string): string {
+  const words = `${JSON.stringify(`the addon of ${name}`)}, ${JSON.stringify(insteadOfAddon)}`;
+  return `const refuse = require("./refuse.js").refusing(${words});
+    module.exports = Object.assign(refuse, { find: refuse, path: refuse, resolve: refuse });`;
+}
+
+/** The package that a file is of; "the job" where it is of none. */
+function packageOf(file: string): string {
+  return /^.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? "the job";
 }
 
 function refusal(specifier: string, name: string): PartialMessage {

@@ -88,6 +88,10 @@ export function insteadOf(name: string): string {
     : "use what the web has, or an npm package without Node's modules";
 }
 
+/** Packages that find and load an addon, by whatever name its own package keeps it under. */
+export const addonLoaders = /^(?:bindings|node-gyp-build|(?:@mapbox\/)?node-pre-gyp|node-gyp-build-optional-packages)$/;
+export const insteadOfAddon = "it is compiled for a machine: use a package in JavaScript or WebAssembly";
+
 const scheme = "node:";
 /** Newer modules have no name without the scheme. */
 const bareNames = new Set([...builtinModules.filter((name) => !name.startsWith(scheme)), "punycode", "sys"]);

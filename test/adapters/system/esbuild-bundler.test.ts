@@ -265,6 +265,21 @@ for (const [name, source, message, next] of mistakes) {
   });
 }
 
+t.test("a package that wants of another one what that has for Node alone", async (t) => {
+  const error = await refusal({
+    "job.ts": 'import "p";\nexport default 1;\n',
+    "node_modules/p/index.js": 'import { x } from "q"; globalThis.x = x;\n',
+    "node_modules/q/package.json": '{"name":"q","exports":{"node":"./node.js","default":"./default.js"}}',
+    "node_modules/q/node.js": "export const x = 1;\n",
+    "node_modules/q/default.js": "export const y = 1;\n",
+  });
+  t.match(
+    error.message,
+    /node_modules\/p\/index\.js:1:10: No matching export in "node_modules\/q\/default\.js" for import "x"/,
+  );
+  t.match(error.next, /for Node alone/);
+});
+
 t.test("a syntax error without a place, or with the terminal's control codes in it", async (t) => {
   const error = await refusal({ "job.ts": 'export default 1;\nconst a = "\u001b[2J" +;\n' });
   t.match(error.message, /job\.ts can't be bundled: job\.ts:2:\d+: /);

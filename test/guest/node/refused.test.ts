@@ -49,6 +49,9 @@ const runs = await openRuns({
         await probe.dns.promises.lookup("a.example").catch((e) => [e.code, e.message]), probe.dns.getServers()];`,
     ),
   },
+  addons: {
+    module: module('import probe from "probing";', "return [probe.addon(), probe.place(), probe.fallback];"),
+  },
   diagnostics: {
     module: module(
       'import channels from "node:diagnostics_channel"; import { performance } from "node:perf_hooks";',
@@ -72,6 +75,9 @@ const files: Record<string, string> = {
       extended: () => told(() => new Own()),
       named: () => told(() => spawn("ls")),
       copied: () => told(() => own.connect()),
+      addon: () => told(() => require("bindings")("probing.node")),
+      place: () => told(() => require("@mapbox/node-pre-gyp").find("/package.json")),
+      fallback: (() => { try { return require("node-gyp-build")(__dirname); } catch { return "in JavaScript"; } })(),
       required: () => told(() => module_.createRequire("/")("fs")),
     };`,
   "probing/esm.mjs": 'import { connect as tlsConnect } from "node:tls"; export const connect = () => tlsConnect(443);',
@@ -114,6 +120,19 @@ t.test("names of hosts: asked for in Node's ways, and answered late by an error"
   ];
   t.match(record.result, [error, error, error, error, []], record.error?.message ?? "");
 });
+
+t.test(
+  "a package that loads an addon: told so when it does, by the package's name, unless it goes on without",
+  async (t) => {
+    const record = await runs.run("addons");
+    const error = [
+      "MayflyUnsupportedError",
+      "ERR_MAYFLY_UNSUPPORTED",
+      "the addon of probing isn't available in a job: it is compiled for a machine: use a package in JavaScript or WebAssembly",
+    ];
+    t.same(record.result, [error, error, "in JavaScript"], record.error?.message ?? "");
+  },
+);
 
 t.test("messages by name, and a clock", async (t) => {
   t.same((await runs.run("diagnostics")).result, [[[1, "a"]], true, false, 2, "number"]);
