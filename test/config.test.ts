@@ -68,6 +68,7 @@ t.test("the least that a job can say grants the least", async (t) => {
       files: { mounts: {}, quota: { bytes: 16_777_216, entries: 1_000, depth: 16 } },
       credential: null,
       identity: null,
+      isolate: { webAssembly: false, sharedMemory: false },
     },
     limits: defaultLimits,
   });

@@ -68,7 +68,7 @@ const wires = "node:(?:net|tls|http|https|http2|dgram|dns|quic|inspector)";
 const modules: readonly { module: RegExp; places: readonly RegExp[]; instead: string }[] = [
   {
     module: new RegExp(`^(?:node:(?:fs|child_process|cluster|worker_threads)|${wires})(?:/.*)?$`),
-    places: [adapters, /^runtime\/executor\/(?:main|code-cache|attacker)\.ts$/, /^runtime\/testkit\//, outside],
+    places: [adapters, /^runtime\/executor\/(?:main|pipe|code-cache|attacker)\.ts$/, /^runtime\/testkit\//, outside],
     instead: "write or extend a port, and its adapter in runtime/adapters",
   },
   {

@@ -5,10 +5,11 @@
 // Launched with `AttackOrders` as the bundle; its result is one line an attempt: "refused: CODE" or "did: …".
 // argv: as main.ts.
 import { spawn } from "node:child_process";
-import { openSync, readdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
-import { connect, Socket } from "node:net";
+import { openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { encodeFrame, type Frame, FrameDecoder } from "../protocol/frame.ts";
 import { becomeNobody, dropPowers, endWithSupervisor } from "./limits.ts";
+import { readPipe, writePipe } from "./pipe.ts";
 
 export interface AttackOrders {
   /** Of a listener on 127.0.0.1 that records. */
@@ -25,18 +26,15 @@ export interface AttackOrders {
   clings: boolean;
 }
 
-const PIPE_FD = 3;
 const descriptorsTried = 256;
 const blockBytes = 1_048_576;
 const clingMs = 1_000;
 
 becomeNobody(Number(process.argv[6] ?? "65534"));
-const pipe = new Socket({ fd: PIPE_FD, readable: true, writable: true });
+let onPipeEnd: () => void = endWithSupervisor;
 
 function send(frame: Frame): void {
-  for (const part of encodeFrame(frame)) {
-    for (let at = 0; at < part.length; ) at += writeSync(PIPE_FD, part, at);
-  }
+  for (const part of encodeFrame(frame)) writePipe(part);
 }
 
 async function attempt(action: () => unknown): Promise<string> {
@@ -85,8 +83,7 @@ function take(bytes: number): number {
 
 /** What the real executor does at its pipe's end (limits.ts), undone. */
 function cling(): string {
-  for (const event of ["end", "error", "close"]) pipe.removeAllListeners(event);
-  pipe.on("error", () => {});
+  onPipeEnd = () => {};
   setInterval(() => {}, clingMs);
   return "clings";
 }
@@ -100,11 +97,13 @@ async function act(orders: AttackOrders): Promise<void> {
 }
 
 dropPowers();
-endWithSupervisor(pipe);
 const decoder = new FrameDecoder();
-pipe.on("data", (chunk: Buffer) => {
-  for (const { header, body } of decoder.push(chunk)) {
-    if (header.type === "launch") void act(JSON.parse(Buffer.from(body).toString("utf8")) as AttackOrders);
-  }
-});
+readPipe(
+  (chunk) => {
+    for (const { header, body } of decoder.push(chunk)) {
+      if (header.type === "launch") void act(JSON.parse(Buffer.from(body).toString("utf8")) as AttackOrders);
+    }
+  },
+  () => onPipeEnd(),
+);
 send({ header: { type: "ready" }, body: new Uint8Array(0) });

@@ -5,6 +5,7 @@ import { domainToASCII } from "node:url";
 import type { LaunchHeader } from "../protocol/channel.ts";
 import { bodyBytesMax, encodeFrame, type Frame, FrameDecoder, headerBytesMax } from "../protocol/frame.ts";
 import { type EntryFailure, type Guest, type GuestOptions, type loadIsolatedVm, makeGuest } from "./isolate.ts";
+import { endNow } from "./pipe.ts";
 import { makeRepeatable, type OwnAnswer, type Repeatable } from "./repeatable.ts";
 import { computeAtOnce, makeLater, type Services } from "./services.ts";
 
@@ -185,7 +186,7 @@ export function makeInhabitant({ isolatedVm, services, write, ...options }: Inha
   function launch(header: LaunchHeader, bundle: Uint8Array): void {
     deadlineAt = performance.now() + header.runMs + graceMs;
     resultBytesMax = header.resultBytesMax;
-    selfEnd = setTimeout(() => process.exit(1), header.runMs + graceMs).unref();
+    selfEnd = setTimeout(endNow, header.runMs + graceMs).unref();
     const { seed, clock, traced, ...told } = header;
     if (seed !== undefined) repeatable = makeRepeatable(seed, send);
     if (clock.mode === "host")

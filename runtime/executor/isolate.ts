@@ -36,7 +36,7 @@ export interface GuestOptions {
   /** The globals' script; its value is `boot`. */
   guestScript: string;
   /** V8's code cache for it, from code-cache.ts; one that doesn't fit is ignored. */
-  codeCache: Uint8Array;
+  codeCache: HeldBytes;
   host: HostCall;
 }
 
@@ -45,6 +45,14 @@ export function loadIsolatedVm(addonPath: string): Ivm {
   const module = { exports: {} as { ivm: Ivm } };
   process.dlopen(module, addonPath);
   return module.exports.ivm;
+}
+
+/** Outside of any isolate, so that each can be made with them. */
+export type HeldBytes = IsolatedVm.ExternalCopy<ArrayBuffer>;
+
+/** @param bytes the whole of a buffer, which is gone afterwards: no copy is made. */
+export function holdBytes(ivm: Ivm, bytes: Uint8Array): HeldBytes {
+  return new ivm.ExternalCopy(bytes.buffer, { transferOut: true }) as unknown as HeldBytes;
 }
 
 const guestName = "mayfly:guest";
@@ -96,9 +104,8 @@ export function makeGuest(ivm: Ivm, options: GuestOptions): Guest {
       ? options.host(op, text, bytes)
       : undefined,
   );
-  const cachedData = new ivm.ExternalCopy(new Uint8Array(options.codeCache).buffer);
   const boot = isolate
-    .compileScriptSync(options.guestScript, { filename: guestName, cachedData })
+    .compileScriptSync(options.guestScript, { filename: guestName, cachedData: options.codeCache })
     .runSync(context, { reference: true }) as Boot;
   const enter = boot.applySync(undefined, [host as unknown as string], {
     result: { reference: true },

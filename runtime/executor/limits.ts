@@ -1,6 +1,5 @@
 // What an executor does to itself before it says that it is ready: gives up the rights that it needed to load, and ties
 // its life to the supervisor's.
-import type { Socket } from "node:net";
 
 /**
  * Started as root (in a mount tree that another user could not read): becomes nobody before any guest exists. Clearing
@@ -21,11 +20,7 @@ export function dropPowers(): void {
   permission.drop("addon");
 }
 
-/** The pipe's end is the supervisor's end. Nothing is left to clean up here, and nobody to tell. */
-export function endWithSupervisor(pipe: Socket): void {
-  const { reallyExit } = process as unknown as { reallyExit(code: number): never }; // runs no handlers: none may delay it
-  const exit = () => reallyExit.call(process, 0);
-  pipe.on("end", exit);
-  pipe.on("error", exit);
-  pipe.on("close", exit);
+/** The pipe's end is the supervisor's end. Nothing is left to clean up here, and nobody to tell: no handler may delay it. */
+export function endWithSupervisor(): void {
+  (process as unknown as { reallyExit(code: number): never }).reallyExit(0);
 }

@@ -19,12 +19,12 @@ export { FormData, Headers, Request, Response };
 const bodylessStatuses = [204, 205, 304];
 
 export async function fetch(input: unknown, init?: unknown): Promise<object> {
-  const request = new Request(input, init);
+  const request = requestOf(input, init);
   const { signal, headers, url } = request;
   signal.throwIfAborted();
   const { method, redirect, body } = getRequestState(request);
   if (url.startsWith("data:")) return dataResponse(new URL(url), method);
-  const source = await sourceOf(body);
+  const source = body === null ? null : await sourceOf(body); // at once, where there is nothing to wait for
   const asked = { url, method, headers: withoutLength([...headers], source), redirect };
   const { answer, body: pieces } = await transfer(asked, source, signal);
   const bodyless = method === "HEAD" || bodylessStatuses.includes(answer.status);
@@ -40,6 +40,16 @@ export async function fetch(input: unknown, init?: unknown): Promise<object> {
     }),
     "immutable",
   );
+}
+
+function requestOf(input: unknown, init: unknown): InstanceType<typeof Request> {
+  try {
+    return new Request(input, init);
+  } catch (error) {
+    if (error instanceof TypeError && /duplex option is required/.test(error.message))
+      throw new TypeError('a body that is a stream is sent with { duplex: "half" }', { cause: error });
+    throw error;
+  }
 }
 
 // All that such a URL gives is in the URL (RFC 2397): nobody is asked.

@@ -10,10 +10,12 @@ interface Script {
   ending: Ending["state"];
   /** When the lease's end is known. */
   lease: Promise<Lease | undefined>;
+  /** What becomes of the executor where the config lets it serve again; by default it does not. */
+  keep?: () => Promise<boolean>;
 }
 
 /** What was asked, in order, and the timers that wait. */
-function scripted({ ending, lease }: Script) {
+function scripted({ ending, lease, keep = async () => false }: Script) {
   const asked: string[] = [];
   const timers: { delayMs: number; call: () => void }[] = [];
   const ask = <T>(name: string, answer?: T): T => {
@@ -36,6 +38,7 @@ function scripted({ ending, lease }: Script) {
     client: { close: async () => ask("sockets") },
     outputs: async () => [],
     ending: { state: ending, result: null, error: null },
+    keep: () => ask("keep", keep()),
   } as unknown as TeardownParts;
   return { asked, timers, done: tearDown(parts) };
 }
@@ -50,7 +53,7 @@ t.test("a job that has succeeded: its lease goes first, and the kill follows whe
   t.same(asked, ["gate", "lease"], "the process is still there");
   resolve(revoked);
   const { teardown } = await done;
-  t.same(asked, ["gate", "lease", "kill", "sockets", "outputs", "directory"]);
+  t.same(asked, ["gate", "lease", "keep", "kill", "sockets", "outputs", "directory"]);
   t.same(teardown, {
     isolate: "confirmed",
     process: "confirmed",
@@ -70,7 +73,7 @@ t.test("an issuer that hangs holds the kill back for 10 ms and no longer", async
   );
   timers[0]?.call();
   await turn();
-  t.same(asked, ["gate", "lease", "kill", "sockets", "outputs", "directory"], "all but the lease is gone");
+  t.same(asked, ["gate", "lease", "keep", "kill", "sockets", "outputs", "directory"], "all but the lease is gone");
   resolve({ ...revoked, state: "unconfirmed" });
   t.equal((await done).teardown.lease, "unconfirmed");
 });
@@ -86,3 +89,21 @@ for (const ending of ["limit", "failed", "killed"] as const) {
     await done;
   });
 }
+
+t.test(
+  "an executor that may serve its job's next run: it is given back once the lease is dead, and not killed",
+  async (t) => {
+    const { asked, done } = scripted({ ending: "succeeded", lease: Promise.resolve(revoked), keep: async () => true });
+    const { teardown } = await done;
+    t.same(asked, ["gate", "lease", "keep", "sockets", "outputs", "directory"]);
+    t.match(teardown, { isolate: "confirmed", process: "none" });
+  },
+);
+
+t.test("an executor that can't be given back: it is killed as any other", async (t) => {
+  const keep = () => Promise.reject(new Error("its isolate doesn't end"));
+  const { asked, done } = scripted({ ending: "succeeded", lease: Promise.resolve(revoked), keep });
+  const { teardown } = await done;
+  t.same(asked, ["gate", "lease", "keep", "kill", "sockets", "outputs", "directory"]);
+  t.match(teardown, { isolate: "confirmed", process: "confirmed" });
+});
