@@ -23,6 +23,7 @@ import { type Ledger, openLedgerWith } from "./compose/ledger.ts";
 import { remember } from "./compose/remember.ts";
 import type { Config } from "./config.ts";
 import type { Seals } from "./core/audit/chain.ts";
+import { makeCodeCaches } from "./core/bundle/code-cache.ts";
 import type { Broker } from "./core/leases/broker.ts";
 import { makeReaper, type Reaper } from "./core/leases/reaper.ts";
 import { makeScheduler, type Scheduler } from "./core/scheduler/loop.ts";
@@ -162,6 +163,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     const bundle = remember((job: JobSpec) => job.name, world.bundle ?? ((job: JobSpec) => bundler.bundle(job.entry)));
     const { onWarning: onAlert } = options;
     const { broker, revoker } = makeLeases({ store, box: keys.box, issuer: issuers.get, onAlert });
+    // Where one job is run and no more, none would be used.
+    const codeCaches = options.role === "start" ? makeCodeCaches({ pool, clock: systemClock }) : undefined;
     const trees = makeFileTrees({ directory: state.directory("runs") });
     const scheduler = makeScheduler({
       store,
@@ -175,6 +178,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       identity,
       archive,
       recordings,
+      ...(codeCaches === undefined ? {} : { codeCaches }),
       owner: owner.id,
       onEvent: options.onEvent,
       jobs,
@@ -232,6 +236,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       mark: ledger.mark,
       async close() {
         await revoker.close();
+        await codeCaches?.close();
         await Promise.all([
           world.pool === undefined && pool.close(),
           issuers.close(),

@@ -183,17 +183,19 @@ export function makeInhabitant({ isolatedVm, services, write, ...options }: Inha
     return { type: "failed", kind, name: "Error", message: message.slice(0, 16_000), stack: "" };
   }
 
-  function launch(header: LaunchHeader, bundle: Uint8Array): void {
+  function launch(header: LaunchHeader, body: Uint8Array): void {
     deadlineAt = performance.now() + header.runMs + graceMs;
     resultBytesMax = header.resultBytesMax;
     selfEnd = setTimeout(endNow, header.runMs + graceMs).unref();
-    const { seed, clock, traced, ...told } = header;
+    const { seed, clock, traced, codeCacheBytes = 0, ...told } = header;
     if (seed !== undefined) repeatable = makeRepeatable(seed, send);
     if (clock.mode === "host")
       enter("prepare", JSON.stringify({ nowMs: clock.nowMs, seeded: seed !== undefined, traced: traced === true }));
+    const codeBytes = body.length - codeCacheBytes;
     const failed = guest.load(
-      Buffer.from(bundle.buffer, bundle.byteOffset, bundle.byteLength).toString("utf8"),
+      Buffer.from(body.buffer, body.byteOffset, codeBytes).toString("utf8"),
       timeLeftMs(),
+      codeCacheBytes > 0 ? body.subarray(codeBytes) : undefined,
     );
     if (failed === undefined) enter("start", JSON.stringify(told));
     else report(failed);

@@ -11,8 +11,11 @@ type Ivm = typeof IsolatedVm;
 export type HostCall = (op: string, text: string, bytes: string) => string | undefined;
 
 export interface Guest {
-  /** Compiles and runs the job's bundle. */
-  load(bundle: string, timeoutMs: number): EntryFailure | undefined;
+  /**
+   * Compiles and runs the job's bundle.
+   * @param codeCache V8's, for that bundle; one that doesn't fit is ignored.
+   */
+  load(bundle: string, timeoutMs: number, codeCache?: Uint8Array): EntryFailure | undefined;
   /** Enters the guest's one function. */
   dispatch(
     kind: "prepare" | "start" | "reply" | "stream" | "timer" | "signal" | "rejection",
@@ -56,6 +59,7 @@ export function holdBytes(ivm: Ivm, bytes: Uint8Array): HeldBytes {
 }
 
 const guestName = "mayfly:guest";
+const bundleName = "job.js";
 
 /** Does once what most jobs do, so that the functions which they use are in the cache too. */
 const rehearsal = `__mayflyRegister({ kind: "mayfly.job", run: async (c) => {
@@ -87,6 +91,18 @@ export function makeCodeCache(ivm: Ivm, guestScript: string): Uint8Array {
     cachedData?: IsolatedVm.ExternalCopy<ArrayBuffer>;
   };
   return new Uint8Array(cachedData?.copy() ?? new ArrayBuffer(0));
+}
+
+/** V8's code cache for a bundle, which is compiled and not run. @throws what isolated-vm says of one that can't be compiled. */
+export function compileBundle(ivm: Ivm, bundle: string): Uint8Array {
+  const isolate = new ivm.Isolate({ memoryLimit: 128 });
+  try {
+    const compiled = isolate.compileScriptSync(bundle, { filename: bundleName, produceCachedData: true });
+    const { cachedData } = compiled as { cachedData?: IsolatedVm.ExternalCopy<ArrayBuffer> };
+    return new Uint8Array(cachedData?.copy() ?? new ArrayBuffer(0));
+  } finally {
+    if (!isolate.isDisposed) isolate.dispose();
+  }
 }
 
 type Boot = IsolatedVm.Reference<(host: unknown) => unknown>;
@@ -122,9 +138,11 @@ export function makeGuest(ivm: Ivm, options: GuestOptions): Guest {
   };
 
   return {
-    load: (bundle, timeoutMs) =>
+    load: (bundle, timeoutMs, codeCache) =>
       guarded(() => {
-        isolate.compileScriptSync(bundle, { filename: "job.js" }).runSync(context, { timeout: timeoutMs });
+        const cached = codeCache === undefined ? {} : { cachedData: new ivm.ExternalCopy(codeCache.slice().buffer) };
+        const script = isolate.compileScriptSync(bundle, { filename: bundleName, ...cached });
+        script.runSync(context, { timeout: timeoutMs });
       }),
     dispatch: (kind, json, body, timeoutMs) =>
       guarded(() => {

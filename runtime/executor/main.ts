@@ -7,7 +7,7 @@
 import { readFileSync } from "node:fs";
 import { encodeFrame, type Frame, FrameDecoder } from "../protocol/frame.ts";
 import { type Inhabitant, makeInhabitant } from "./inhabitant.ts";
-import { holdBytes, loadIsolatedVm } from "./isolate.ts";
+import { compileBundle, holdBytes, loadIsolatedVm } from "./isolate.ts";
 import { becomeNobody, dropPowers, endWithSupervisor } from "./limits.ts";
 import { endOnError, readPipe, writePipe } from "./pipe.ts";
 import { mergeServices } from "./services.ts";
@@ -41,20 +41,35 @@ const settle = (): Inhabitant => makeInhabitant(parts);
 let inhabitant = settle();
 
 function onFrame(frame: Frame): void {
-  if (frame.header.type !== "renew") {
-    inhabitant.take(frame);
-    return;
-  }
+  if (frame.header.type === "renew") renew(frame.header.word);
+  else if (frame.header.type === "compile") say({ type: "compiled" }, compiled(frame.body));
+  else inhabitant.take(frame);
+}
+
+function renew(word: unknown): void {
   inhabitant.end();
   inhabitant = settle();
   inhabitant.rehearse();
-  sayReady({ word: frame.header.word });
+  sayReady({ word });
+}
+
+// In the place of the guest, which is not needed here: there is memory for one isolate.
+function compiled(bundle: Uint8Array): Uint8Array {
+  inhabitant.end();
+  try {
+    return compileBundle(isolatedVm, Buffer.from(bundle.buffer, bundle.byteOffset, bundle.length).toString("utf8"));
+  } catch {
+    return new Uint8Array(0); // the run that comes will say why
+  }
 }
 
 /** @param more the word of who asked for it: whatever the guest before said in the same form, it couldn't know that. */
 function sayReady(more: object = {}): void {
-  const header = { type: "ready", v8: process.versions.v8, node: process.versions.node, ...more };
-  for (const part of encodeFrame({ header, body: new Uint8Array(0) })) writePipe(part);
+  say({ type: "ready", v8: process.versions.v8, node: process.versions.node, ...more });
+}
+
+function say(header: Frame["header"], body: Uint8Array = new Uint8Array(0)): void {
+  for (const part of encodeFrame({ header, body })) writePipe(part);
 }
 
 dropPowers();

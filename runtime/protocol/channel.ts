@@ -1,12 +1,14 @@
 // The wire between supervisor and executor: frames (frame.ts) on one socket pair, descriptor 3 of the executor.
 //
 //   down   launch   {job, input, runMs, …} (LaunchHeader)  body: the bundle     once, to a ready executor
+//          compile  {}                           body: a bundle       in the place of a launch: asks for `compiled`, and runs nothing
 //          reply    {id, ok, value | error}      body: bytes          answers a call; id 0 answers none: the first frame, read while warming
 //          piece    {id, last?, error?}          body: bytes          more of the response to call `id`; none after `last` or `error`
 //          pull     {id, seq, again}                                  asks for one http.piece of the body of call `id`; `again`: from its start
 //          signal   {reason}                                          aborts the job's `signal`
 //          sync     {seq}                                             asks for `idle`
 //   up     ready    {v8, node}                                        isolate made, globals in place
+//          compiled {}                           body: V8's code cache, empty where the bundle doesn't compile
 //          call     {id, op, args}               body: bytes          see bridge.ts
 //          done     {}                           body: result, JSON   the job's promise was fulfilled
 //          failed   {name, message, stack, kind, nested?}             it was rejected, or the bundle didn't evaluate
@@ -40,6 +42,8 @@ export interface LaunchHeader {
   clock: GuestClock;
   /** 32 bytes, hex: of a run that can be repeated. With a clock of the host's only. */
   seed?: string;
+  /** So many bytes at the body's end are V8's code cache for the bundle before them. */
+  codeCacheBytes?: number;
   /** Calls say where in the bundle they were made, as `at`. */
   traced?: true;
 }
@@ -137,7 +141,7 @@ export type UpFrame =
 
 /** For the decoder of what an executor says: what the body of such a frame has at most, bytes. */
 export function upBodyBytesMax({ type, op }: Frame["header"]): number {
-  if (type === "done") return bodyBytesMax;
+  if (type === "done" || type === "compiled") return bodyBytesMax;
   return type === "call" ? contentBytesMaxOf(op) : 0;
 }
 

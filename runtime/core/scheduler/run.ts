@@ -2,7 +2,6 @@
 // `Ending`, and the first one counts; teardown.ts then takes everything away in one order, whatever the ending was.
 import type { AuditEvent } from "../../model/audit-event.ts";
 import { messageOf } from "../../model/error.ts";
-import { noIsolateGrant } from "../../model/grant.ts";
 import type { RunId } from "../../model/ids.ts";
 import type { JobSpec } from "../../model/job.ts";
 import { type LimitCode, noUsage, type RunRecord, type Trigger, type Usage } from "../../model/run.ts";
@@ -19,7 +18,8 @@ import type { Recordings } from "../../ports/recordings.ts";
 import type { Resolver } from "../../ports/resolver.ts";
 import type { RunArchive } from "../../ports/run-archive.ts";
 import type { RunRow, Store } from "../../ports/store.ts";
-import { decodeUp, type GuestClock, type LaunchHeader } from "../../protocol/channel.ts";
+import { decodeUp } from "../../protocol/channel.ts";
+import type { CodeCaches } from "../bundle/code-cache.ts";
 import { verifiedDigest } from "../bundle/digest.ts";
 import { makeCredential } from "../capabilities/credential.ts";
 import { makeFiles } from "../capabilities/files.ts";
@@ -32,6 +32,7 @@ import { makeNetwork } from "../capabilities/network.ts";
 import type { Broker } from "../leases/broker.ts";
 import { leaseOf } from "../leases/reaper.ts";
 import { type Ending, errorOf, exitEnding, failureEnding, limitEnding, resultEnding } from "./endings.ts";
+import { type LaunchTime, launchFrame } from "./launch.ts";
 import { keeperOf, reuseKeyOf } from "./reuse.ts";
 import { guardRun, type RunGuard } from "./run-guard.ts";
 import { namedRun, newRecord } from "./run-record.ts";
@@ -65,6 +66,8 @@ export interface RunParts {
   identity: IdentityIssuer;
   archive: RunArchive;
   recordings: Recordings;
+  /** Absent: bundles are compiled anew for each run. */
+  codeCaches?: CodeCaches;
   /** This process, as registered in the store. */
   owner: string;
   onEvent(event: RunEvent): void;
@@ -180,11 +183,8 @@ export function executorClassOf({ limits }: JobSpec): { memoryBytes: number; cpu
   return { memoryBytes: limits.memoryBytes, cpuMs: limits.cpuMs };
 }
 
-interface Live {
+interface Live extends LaunchTime {
   gate: Gate;
-  /** The guest's, when it is ours. */
-  timers: HostTimers | null;
-  recording: RunRecording | null;
   guarded: RunGuard;
   client: ReturnType<OpenHttpClient>;
   outputs: ReturnType<typeof makeFiles>["outputs"];
@@ -333,7 +333,7 @@ async function untilEnd(
   executor.watch({ cpuMs: spec.limits.cpuMs, memoryBytes: spec.limits.memoryBytes }, (limit) =>
     live.end(limitEnding(limit, spec)),
   );
-  executor.send({ header: { ...launchHeader(order, parts, live) }, body: order.bundle.code });
+  executor.send(launchFrame(order, parts, live));
   if (stop.aborted) onStop();
   try {
     return await live.ended;
@@ -342,24 +342,6 @@ async function untilEnd(
     cancelDeadline();
     stop.removeEventListener("abort", onStop);
   }
-}
-
-function launchHeader(order: RunOrder, { identity }: RunParts, { timers, recording }: Live): LaunchHeader {
-  const { id, spec, input } = order;
-  const clock: GuestClock =
-    timers === null ? { mode: "real" } : { mode: "host", nowMs: recording?.nowMs ?? timers.nowMs() };
-  return {
-    type: "launch",
-    runId: id,
-    job: spec.name,
-    spiffeId: identity.spiffeId(namedRun(order)),
-    input,
-    runMs: spec.limits.wallMs,
-    resultBytesMax: spec.limits.resultBytes,
-    isolate: spec.grants.isolate ?? noIsolateGrant,
-    clock,
-    ...(recording === null ? {} : { seed: recording.recorder.seed }),
-  };
 }
 
 function about({ id, spec }: RunOrder): { runId: string; job: string } {
