@@ -99,7 +99,8 @@ const modules: readonly { module: RegExp; places: readonly RegExp[]; instead: st
   { module: /^node:process$/, places: [outside], instead: "take what you need of it as an argument" },
   {
     module: /^node:(?:vm|v8)$/,
-    places: [/^runtime\/adapters\/system\/buffer-collector\.ts$/, outside], // it takes V8's collector, and evaluates "gc"
+    // One takes V8's collector, and evaluates "gc"; one asks what V8's code caches depend on.
+    places: [/^runtime\/adapters\/system\/(?:buffer-collector|guest-cache)\.ts$/, outside],
     instead: "nothing of a job is evaluated or deserialised on the host",
   },
 ];

@@ -79,18 +79,39 @@ export function makeCodeCache(ivm: Ivm, guestScript: string): Uint8Array {
   const isolate = new ivm.Isolate({ memoryLimit: 128 });
   const context = isolate.createContextSync();
   const options = { filename: guestName, produceCachedData: true } as const;
-  const boot = isolate.compileScriptSync(guestScript, options).runSync(context, { reference: true }) as Boot;
-  const silent = new ivm.Callback(() => undefined) as unknown as string;
-  const enter = boot.applySync(undefined, [silent], { result: { reference: true } }) as unknown as Enter;
-  isolate.compileScriptSync(rehearsal).runSync(context);
-  const launch = { runId: "", job: "", input: "null", resultBytesMax: 1_000, isolate: {}, clock: { mode: "real" } };
-  enter.applySync(undefined, ["start", JSON.stringify(launch)]);
-  enter.applySync(undefined, ["reply", JSON.stringify({ id: 1, ok: true, value: null })]);
+  rehearse(
+    ivm,
+    isolate,
+    context,
+    isolate.compileScriptSync(guestScript, options).runSync(context, { reference: true }) as Boot,
+  );
   // Compiled again, V8 finds the same functions, now with those that starting up has compiled.
   const { cachedData } = isolate.compileScriptSync(guestScript, options) as {
     cachedData?: IsolatedVm.ExternalCopy<ArrayBuffer>;
   };
   return new Uint8Array(cachedData?.copy() ?? new ArrayBuffer(0));
+}
+
+/** Whether the job has said that it is done. */
+function rehearse(ivm: Ivm, isolate: IsolatedVm.Isolate, context: IsolatedVm.Context, boot: Boot): boolean {
+  const said: unknown[] = [];
+  const silent = new ivm.Callback((op: unknown) => void said.push(op)) as unknown as string;
+  const enter = boot.applySync(undefined, [silent], { result: { reference: true } }) as unknown as Enter;
+  isolate.compileScriptSync(rehearsal).runSync(context);
+  const launch = { runId: "", job: "", input: "null", resultBytesMax: 1_000, isolate: {}, clock: { mode: "real" } };
+  enter.applySync(undefined, ["start", JSON.stringify(launch)]);
+  enter.applySync(undefined, ["reply", JSON.stringify({ id: 1, ok: true, value: null })]);
+  return said.includes("done");
+}
+
+/** Whether V8 takes that code cache, and a guest that starts from it takes a job of our own. @throws what the guest does. */
+export function startsFrom(ivm: Ivm, guestScript: string, codeCache: Uint8Array): boolean {
+  const isolate = new ivm.Isolate({ memoryLimit: 128 });
+  const context = isolate.createContextSync();
+  const cachedData = new ivm.ExternalCopy(codeCache.slice().buffer);
+  const script = isolate.compileScriptSync(guestScript, { filename: guestName, cachedData });
+  if ((script as { cachedDataRejected?: boolean }).cachedDataRejected !== false) return false;
+  return rehearse(ivm, isolate, context, script.runSync(context, { reference: true }) as Boot);
 }
 
 /** V8's code cache for a bundle, which is compiled and not run. @throws what isolated-vm says of one that can't be compiled. */

@@ -1,15 +1,13 @@
 // The five files that an executor consists of: Node, isolated-vm's addon, the executor's script, the guest's globals and
 // V8's code cache for them. The last three come into the state directory's cache: the scripts are built here, from the
-// sources, or were built with the package; the code cache is made by a process that never sees a job.
-import { execFile } from "node:child_process";
+// sources, or were built with the package; the code cache is guest-cache.ts's.
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { type BuildOptions, build } from "esbuild";
-import { escapeLine, MayflyError } from "../../model/error.ts";
+import { keepGuestCache } from "./guest-cache.ts";
 import { builtScript, isBuilt } from "./own-modules.ts";
 
 /** Absolute paths. */
@@ -60,31 +58,8 @@ export async function prepareExecutorFiles(cacheDirectory: string): Promise<Exec
     addon,
     entry: keep(cacheDirectory, "executor", "cjs", executor),
     guest,
-    codeCache: await keepCodeCache(addon, guest, keep(cacheDirectory, "code-cache", "cjs", cacheMaker)),
+    codeCache: await keepGuestCache({ addon, guest, maker: keep(cacheDirectory, "code-cache", "cjs", cacheMaker) }),
   };
-}
-
-// Named by what it is made of, and by what V8 would refuse it for.
-async function keepCodeCache(addon: string, guest: string, maker: string): Promise<string> {
-  const [, made = ""] = /code-cache-([0-9a-f]+)/.exec(maker) ?? [];
-  const path = guest.replace(/js$/, `${made}.${process.versions.v8}.${process.arch}.cache`);
-  if (existsSync(path)) return path;
-  const unfinished = `${path}.${process.pid}`;
-  // It ends itself by SIGKILL, which counts as an error here: what counts is the file.
-  const ended = await promisify(execFile)(process.execPath, [maker, addon, guest, unfinished], { env: {} }).catch(
-    (error: { stderr?: string }) => error,
-  );
-  if (!existsSync(unfinished)) {
-    throw new MayflyError({
-      code: "executor_unavailable",
-      message: "isolated-vm could not be loaded to prepare the guest's globals",
-      found: escapeLine((ended.stderr ?? "").trim(), 600),
-      needed: "isolated-vm with a prebuilt addon for this Node",
-      next: "npm ci, and run through `npx mayfly`, which brings its own Node",
-    });
-  }
-  renameSync(unfinished, path);
-  return path;
 }
 
 function addonPath(): string {
@@ -176,7 +151,7 @@ async function built(options: BuildOptions): Promise<string> {
 function keep(directory: string, name: string, extension: string, text: string): string {
   const digest = createHash("sha256").update(text).digest("hex").slice(0, 16);
   const path = join(directory, `${name}-${digest}.${extension}`);
-  if (!existsSync(path)) {
+  if (!existsSync(path) || readFileSync(path, "utf8") !== text) {
     const unfinished = `${path}.${process.pid}`;
     writeFileSync(unfinished, text, { mode: 0o644 });
     chmodSync(unfinished, 0o644);
