@@ -254,6 +254,9 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
 }
 
+/** Executors that wait for a burst to come again: 50 MiB each. */
+const warmForBurstsMax = 16;
+
 /** Executors of this installation. */
 export async function openPool(
   {
@@ -276,6 +279,7 @@ export async function openPool(
     path: env.PATH ?? "",
     osSandbox: config.executor.osSandbox ?? osSandbox,
     owner,
+    warmMax: Math.min(config.scheduler.concurrency, warmForBurstsMax),
     reuse: config.executor.reuse && { ...config.executor.reuse, idleMax: config.scheduler.concurrency },
     onWarning,
   });

@@ -1,5 +1,6 @@
-// Warm executors: each made for one run and handed out once, unless the config says otherwise (executor-reuse.ts). Refilling waits until no run is being
-// launched or taken down, since making one costs this process some milliseconds and a core for some 45.
+// Warm executors: each made for one run and handed out once, unless the config says otherwise (executor-reuse.ts). How many
+// wait follows what is asked for (warm-demand.ts). Refilling waits until no run is being launched or taken down, since making
+// one costs this process some milliseconds and a core for some 40.
 import { MayflyError } from "../../model/error.ts";
 import { descriptorsPerRun } from "../../model/limits.ts";
 import type { Layer } from "../../model/run.ts";
@@ -13,11 +14,13 @@ import { makeReuse, type ReuseOptions } from "./executor-reuse.ts";
 import { inheritableDescriptors, isRunning, readDataBytes } from "./proc.ts";
 import { planSandbox, type Sandbox } from "./sandbox.ts";
 import { spawnExecutor } from "./sandboxed-process.ts";
+import { makeWarmDemand, type WarmDemand } from "./warm-demand.ts";
 
 /** How often CPU time and memory of launched executors are read, ms: at 2 GB/s of page faults it bounds what is missed to 50 MB. */
 const sampleEveryMs = 25;
 /** Executors that are being made at the same time. */
 const warmingMax = 2;
+const lessenEveryMs = 10_000;
 /** Refilling waits until no executor was taken or has ended for this long, ms: a trivial run takes less than that. */
 const quietMs = 20;
 /** Yet no longer than this, ms: under steady load there is no quiet moment. The first when nothing is ready any more. */
@@ -36,6 +39,8 @@ export interface PoolOptions {
   osSandbox: "required" | "preferred";
   /** Unique among processes of this installation. */
   owner: string;
+  /** Of one class, that wait for a run where many are asked for at once. Absent: no more than `keepWarm` says. */
+  warmMax?: number;
   /** Executors for more than one run of a job. Absent or null: each for one. */
   reuse?: ReuseOptions | null;
   /** For the operator: a layer that turned out to be missing. */
@@ -50,7 +55,9 @@ export interface SandboxedPool extends ExecutorPool {
 
 interface Shelf {
   wanted: ExecutorClass;
+  /** What to keep ready at least; 0: none is kept any more. */
   count: number;
+  demand: WarmDemand;
   ready: ExecutorProcess[];
   warming: number;
   /** Runs that wait for one that is warming: first come, first served. */
@@ -61,6 +68,8 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
   let sandbox = planSandbox(options);
   const inheritable = inheritableDescriptors();
   const shelves = new Map<string, Shelf>();
+  const { clock } = options;
+  let cancelLessening: (() => void) | undefined;
   const samples = new Set<() => void>();
   let sampler: NodeJS.Timeout | undefined;
   const passed = makeBufferCollector();
@@ -74,7 +83,7 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
   let refilling: { timer: NodeJS.Timeout; sinceMs: number } | undefined;
   /** Executors that were taken and have not ended, nor been given back. */
   const inUse = new Set<ExecutorProcess>();
-  const reuse = options.reuse ? makeReuse(options.reuse, options.clock) : undefined;
+  const reuse = options.reuse ? makeReuse(options.reuse, clock) : undefined;
 
   const sampling = (sample: () => void) => {
     samples.add(sample);
@@ -137,7 +146,6 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
       "cgroups" in options.cgroups
         ? options.cgroups.cgroups.make(`${options.owner}-${made}`, plan.cgroupLimits(wanted))
         : undefined;
-    const { clock } = options;
     const executor = await spawnExecutor({
       sandbox: plan,
       wanted,
@@ -158,14 +166,30 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
 
   function refill(shelf: Shelf): void {
     if (closed || failuresInARow > 3 || descriptorsForWork() < descriptorsPerRun) return;
-    const missing = shelf.count - shelf.ready.length - shelf.warming;
+    lessenLater(shelf);
+    const missing = wantedOf(shelf) - shelf.ready.length - shelf.warming;
     for (let index = 0; index < Math.min(missing, warmingMax - shelf.warming); index += 1) void warm(shelf);
+  }
+
+  const wantedOf = ({ count, demand }: Shelf) => (count === 0 ? 0 : demand.wanted());
+
+  /** What was kept for bursts that don't come any more. */
+  function lessen(): void {
+    cancelLessening = undefined;
+    for (const shelf of shelves.values()) {
+      for (const executor of shelf.ready.splice(wantedOf(shelf))) void executor.kill(5_000);
+      lessenLater(shelf);
+    }
+  }
+
+  function lessenLater(shelf: Shelf): void {
+    if (wantedOf(shelf) > shelf.count) cancelLessening ??= clock.setTimer(lessenEveryMs, lessen);
   }
 
   // Making an executor holds this process up for some milliseconds, and a run's end (the revocation) must not wait for
   // that: while another one is ready, refilling waits for the runs that go on.
   function refillWhenQuiet(): void {
-    const nowMs = options.clock.monotonicMs();
+    const nowMs = clock.monotonicMs();
     const isEmpty = [...shelves.values()].some((shelf) => shelf.count > 0 && shelf.ready.length === 0);
     const sinceMs = refilling?.sinceMs ?? nowMs;
     const leftMs = sinceMs + (isEmpty ? quietWaitMsMax.empty : quietWaitMsMax.stocked) - nowMs;
@@ -210,6 +234,7 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
 
   async function readyOne(wanted: ExecutorClass): Promise<ExecutorProcess> {
     const shelf = shelves.get(shelfKey(wanted));
+    shelf?.demand.note();
     for (let executor = shelf?.ready.shift(); executor !== undefined; executor = shelf?.ready.shift()) {
       if (isRunning(executor.pid, executor.startTicks)) return executor;
     }
@@ -247,13 +272,15 @@ export function makeExecutorPool(options: PoolOptions): SandboxedPool {
     },
     keepWarm(wanted, count) {
       const key = shelfKey(wanted);
-      const shelf = shelves.get(key) ?? { wanted, count, ready: [], warming: 0, waiting: [] };
-      shelf.count = count;
+      const demand = makeWarmDemand({ least: count, most: Math.max(count, options.warmMax ?? 0), clock });
+      const shelf = shelves.get(key) ?? { wanted, count, demand, ready: [], warming: 0, waiting: [] };
+      Object.assign(shelf, { count, demand });
       shelves.set(key, shelf);
       refill(shelf);
     },
     async close() {
       closed = true;
+      cancelLessening?.();
       const all = [...shelves.values()].flatMap((shelf) => shelf.ready.splice(0));
       await Promise.all([reuse?.close(), ...all.map((executor) => executor.kill(5_000))]);
       while ([...shelves.values()].some((shelf) => shelf.warming > 0))

@@ -15,6 +15,7 @@ import {
 } from "../../../runtime/adapters/system/executor-pool.ts";
 import { isRunning, readDataBytes, readStat } from "../../../runtime/adapters/system/proc.ts";
 import { killLeftBehind } from "../../../runtime/adapters/system/process-identity.ts";
+import type { Clock } from "../../../runtime/ports/clock.ts";
 import type { ExecutorProcess } from "../../../runtime/ports/executor-process.ts";
 import type { Frame } from "../../../runtime/protocol/frame.ts";
 import { watchResidue } from "../../../runtime/testkit/residue.ts";
@@ -103,6 +104,32 @@ t.test("two runs that would share an executor", (t) =>
     }
   }),
 );
+
+t.test("a burst: as many wait for the next one, and when none comes they go", async (t) => {
+  let aheadMs = 0;
+  let lessen: (() => void) | undefined;
+  const clock: Clock = {
+    ...systemClock,
+    monotonicMs: () => systemClock.monotonicMs() + aheadMs,
+    setTimer(delayMs, call) {
+      if (delayMs !== 10_000) return systemClock.setTimer(delayMs, call);
+      lessen = call;
+      return () => {};
+    },
+  };
+  await withPool(t, { warmMax: 3, clock }, async (pool) => {
+    pool.keepWarm(wanted, 1);
+    await poll(() => pool.warm().ready === 1);
+    t.equal(lessen, undefined, "one is what was asked for");
+    const burst = await Promise.all([1, 2, 3, 4].map(() => pool.take(wanted)));
+    await Promise.all(burst.map((executor) => executor.kill(5_000)));
+    await poll(() => pool.warm().ready === 3);
+    t.equal(pool.warm().ready, 3, "not four: that is the most");
+    aheadMs = 121_000;
+    lessen?.();
+    t.equal(pool.warm().ready, 1);
+  });
+});
 
 t.test("[RES-10] [RES-23] executors that keep every processor busy: the supervisor goes before them", (t) =>
   withPool(t, {}, async (pool) => {
