@@ -40,13 +40,13 @@ export interface FileTree {
   stat(path: CheckedPath): Promise<FileStat | undefined>;
   /** A file or an empty directory. */
   remove(path: CheckedPath): Promise<void>;
-  /** Removes the private directory and all below it; true when it is gone. Mounts are not touched. */
+  /** Removes the private directory, if there is one, and all below it; true when it is gone. Mounts are not touched. */
   destroy(): Promise<boolean>;
 }
 
 /** Makes the trees, and finds the directories that an earlier process left. */
 export interface FileTrees {
-  /** Makes the private directory, with `output` in it, 0700. The mounts' sources are opened now and held. */
+  /** The mounts' sources are opened now and held. The private directory, with `output` in it, 0700, is made when it is asked for. */
   open(runId: string, mounts: Readonly<Record<string, string>>): Promise<FileTree>;
   /** Names of runs whose private directory exists. */
   leftBehind(): Promise<string[]>;

@@ -17,6 +17,7 @@ import t, { type Test } from "tap";
 import tmp from "tmp";
 import { makeFileTrees } from "../../runtime/adapters/system/file-tree.ts";
 import { removeTree } from "../../runtime/adapters/system/file-tree-remove.ts";
+import { openedTree } from "../support/opened-tree.ts";
 import { startMaker } from "./maker.ts";
 import { makeOutside } from "./outside.ts";
 import { type Place, placeAt, startSwapper } from "./swapper.ts";
@@ -63,7 +64,7 @@ t.test("[FS-13] [FS-17] ten thousand swaps for a link while trees are removed: n
   let names = 0;
   while ((swaps < enough || names < enough) && performance.now() - startedMs < withinMs) {
     await swapper.pause();
-    const tree = await trees.open(runId, {});
+    const tree = await openedTree(trees, runId);
     furnish(own, outside.directory);
     swapper.resume();
     const before = swapper.swaps();
@@ -86,7 +87,7 @@ t.test("[FS-13] [FS-18] ten thousand swaps of the whole directory for a link whi
   let swaps = 0;
   while (swaps < enough && performance.now() - startedMs < withinMs) {
     await swapper.pause();
-    const tree = await trees.open(runId, {});
+    const tree = await openedTree(trees, runId);
     for (let index = 0; index < 100; index += 1) writeFileSync(join(own, `f${index}`), "");
     symlinkSync(outside.directory, `${own}.trap`);
     swapper.resume();
@@ -144,7 +145,7 @@ t.test("[FS-17] files that are made while the directory is removed go with it", 
   const { directory, own } = world(t);
   const trees = makeFileTrees({ directory });
   const maker = await startMaker(own, 20_000);
-  const tree = await trees.open(runId, {});
+  const tree = await openedTree(trees, runId);
   await maker.made(100);
   t.ok(await tree.destroy());
   t.notOk(existsSync(own));

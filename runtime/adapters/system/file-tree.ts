@@ -1,4 +1,5 @@
-// The private directories of runs: made at a run's start, removed at its end or after a crash (file-tree-remove.ts). What
+// The private directories of runs: made when a run first asks for its files, since a third of what a run costs the
+// supervisor was making and removing one that nobody used; removed at its end or after a crash (file-tree-remove.ts). What
 // a run does with its files goes through file-tree-walk.ts, which follows no link, and file-tree-operations.ts. Quotas,
 // and what may be written where, were decided before, in core/capabilities/files.ts.
 //
@@ -24,6 +25,14 @@ export function makeFileTrees({ directory }: { directory: string }): FileTrees {
   async function openTree(runId: string, mounts: Readonly<Record<string, string>>): Promise<FileTree> {
     requireRunId(runId);
     const roots = await openMounts(mounts);
+    return makeTree({
+      roots,
+      make: () => makePrivate(runId, roots),
+      remove: (held) => removeTree(directory, runId, held === undefined ? {} : { held }),
+    });
+  }
+
+  async function makePrivate(runId: string, roots: Roots): Promise<void> {
     let path: string | undefined;
     try {
       // Synchronous where it can be: each call takes microseconds, and a turn of the thread pool takes more.
@@ -34,11 +43,11 @@ export function makeFileTrees({ directory }: { directory: string }): FileTrees {
       roots.set("private", await open(path, DIRECTORY_FLAGS));
       mkdirSync(through(rootOf(roots, "private"), "output"), { mode: PRIVATE_MODE });
     } catch (error) {
-      await closeAll(roots);
+      await roots.get("private")?.close();
+      roots.delete("private");
       if (path !== undefined) await sweep(runId);
-      throw unmakeable(error);
+      throw new FileFailure("io", "the run's private directory could not be made", error);
     }
-    return makeTree(roots, (held) => removeTree(directory, runId, held === undefined ? {} : { held }));
   }
 
   async function leftBehind(): Promise<string[]> {
@@ -69,22 +78,34 @@ function requireRunId(runId: string): void {
   }
 }
 
-function unmakeable(error: unknown): MayflyError {
-  if (error instanceof MayflyError) return error;
-  return new MayflyError({
-    code: "state_directory",
-    message: "the run's private directory could not be made",
-    needed: "a state directory that this user may write, with space on its disk",
-    cause: error,
-  });
+interface TreeParts {
+  roots: Roots;
+  /** Makes the private directory, whose root is there afterwards. Rejects with FileFailure `io`; nothing is then left. */
+  make(): Promise<void>;
+  /** Is given the directory's descriptor while the tree still holds it. */
+  remove(held?: number): Promise<boolean>;
 }
 
-/** @param remove is given the directory's descriptor while the tree still holds it. */
-function makeTree(roots: Roots, remove: (held?: number) => Promise<boolean>): FileTree {
+function makeTree({ roots, make, remove }: TreeParts): FileTree {
   const { run, end } = makeTurns();
+  /** Then there may be something to remove. */
+  let wasAsked = false;
+  let making: Promise<void> | undefined;
+
+  /** What failed is tried again by the next who asks: the disk may have space by then. */
+  async function rootFor(root: CheckedPath["root"]): Promise<ReturnType<typeof rootOf>> {
+    if (root === "private" && !roots.has("private")) {
+      wasAsked = true;
+      making ??= make().finally(() => {
+        making = undefined;
+      });
+      await making;
+    }
+    return rootOf(roots, root);
+  }
 
   const at = <T>(path: CheckedPath, use: (found: Pinned | undefined) => Promise<T>) =>
-    run(() => walk(rootOf(roots, path.root), path.names, use));
+    run(async () => walk(await rootFor(path.root), path.names, use));
 
   /** The parent of a path, pinned, and the last name: for what makes or removes a name. */
   const below = <T>(path: CheckedPath, use: (parent: Pinned, name: string) => Promise<T>) =>
@@ -93,17 +114,23 @@ function makeTree(roots: Roots, remove: (held?: number) => Promise<boolean>): Fi
       if (!path.writable || path.root !== "private" || name === undefined) {
         throw new FileFailure("io", "this path can't be changed");
       }
-      return walk(rootOf(roots, path.root), path.names.slice(0, -1), (parent) => use(directoryOf(parent), name));
+      return walk(await rootFor(path.root), path.names.slice(0, -1), (parent) => use(directoryOf(parent), name));
     });
 
   async function destroyOnce(): Promise<boolean> {
     await end();
+    if (!wasAsked) return nothingMade();
     const held = roots.get("private")?.fd;
     try {
       return await remove(held);
     } finally {
       await closeAll(roots);
     }
+  }
+
+  async function nothingMade(): Promise<boolean> {
+    await closeAll(roots);
+    return true;
   }
 
   let lastDestroy = Promise.resolve(false);

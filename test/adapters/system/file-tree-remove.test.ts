@@ -25,6 +25,7 @@ import { join } from "node:path";
 import t from "tap";
 import { makeFileTrees } from "../../../runtime/adapters/system/file-tree.ts";
 import { whyNobodyCanNot } from "../../support/nobody.ts";
+import { openedTree } from "../../support/opened-tree.ts";
 import { smallDisk } from "../../support/small-disk.ts";
 import { at, codeOf, descriptorsBelow, runId, world } from "./file-tree-world.ts";
 
@@ -88,6 +89,7 @@ t.test("[FS-17] 10,000 directories that may not be read go too, for one who is n
     import { chmodSync, existsSync, mkdirSync } from "node:fs";
     const { makeFileTrees } = await import(${JSON.stringify(module)});
     const tree = await makeFileTrees({ directory: ${JSON.stringify(base)} }).open(${JSON.stringify(runId)}, {});
+    await tree.stat({ root: "private", names: [], writable: true });
     const own = ${JSON.stringify(join(base, runId))};
     process.chdir(own);
     for (let depth = 0; depth < 10_000; depth += 1) { mkdirSync("d"); process.chdir("d"); }
@@ -113,7 +115,7 @@ t.test("[FS-18] a directory of all runs that is a link is neither made use of no
   const base = t.testdir({ target: { [runId]: { file: "x" } }, runs: t.fixture("symlink", "target") });
   const trees = makeFileTrees({ directory: join(base, "runs") });
   t.equal(await trees.sweep(runId), false);
-  t.equal(await codeOf(trees.open(`run_${"b".repeat(32)}`, {})), "state_directory");
+  t.equal(await codeOf(openedTree(trees, `run_${"b".repeat(32)}`)), "io");
   t.strictSame(readdirSync(join(base, "target"), { recursive: true }).sort(), [runId, `${runId}/file`]);
 });
 
@@ -165,7 +167,7 @@ t.test("[FS-19] what is removed while it was open gives its space back at the ru
   const free = () => statfsSync(disk.directory).bavail;
   const before = free();
   const trees = makeFileTrees({ directory: join(disk.directory, "runs") });
-  const tree = await trees.open(runId, {});
+  const tree = await openedTree(trees, runId);
   await tree.write(at("data"), Buffer.alloc(2_000_000, 1), "replace");
   const reading = tree.read(at("data"), 2_000_000).catch(() => undefined); // holds it open
   const removed = tree.remove(at("data"));
@@ -181,7 +183,7 @@ t.test("a descriptor that is kept keeps the space: the test above would see one"
   if (disk === undefined) return t.pass("not tried: no disk of its own");
   const before = statfsSync(disk.directory).bavail;
   const trees = makeFileTrees({ directory: join(disk.directory, "runs") });
-  const tree = await trees.open(runId, {});
+  const tree = await openedTree(trees, runId);
   await tree.write(at("data"), Buffer.alloc(2_000_000, 1), "replace");
   const leaked = openSync(join(disk.directory, "runs", runId, "data"), "r");
   t.ok(await tree.destroy());

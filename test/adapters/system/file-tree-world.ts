@@ -6,6 +6,7 @@ import type { Test } from "tap";
 import { makeFileTrees } from "../../../runtime/adapters/system/file-tree.ts";
 import { type CheckedPath, mint } from "../../../runtime/model/checked.ts";
 import type { FileFailure, FileTree } from "../../../runtime/ports/file-tree.ts";
+import { openedTree } from "../../support/opened-tree.ts";
 
 export const runId = `run_${"a".repeat(32)}`;
 export const bytes = (text: string) => Buffer.from(text);
@@ -46,7 +47,7 @@ export async function world(t: Test, mounts: (base: string) => Record<string, st
     }),
   );
   const directory = join(base, "runs");
-  const tree = await makeFileTrees({ directory }).open(runId, mounts(base));
+  const tree = await openedTree(makeFileTrees({ directory }), runId, mounts(base));
   t.teardown(async () => {
     await tree.destroy();
     const left = descriptorsBelow(base);

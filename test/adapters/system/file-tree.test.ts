@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { makeFileTrees } from "../../../runtime/adapters/system/file-tree.ts";
@@ -11,8 +11,41 @@ t.test("[FS-15] the directory is private, has /output, and is named for its run 
   t.equal(statSync(own).mode & 0o7777, 0o700);
   t.equal(statSync(join(own, "output")).mode & 0o7777, 0o700);
   t.strictSame(await makeFileTrees({ directory }).leftBehind(), [runId]);
-  t.equal(await codeOf(makeFileTrees({ directory }).open(runId, {})), "state_directory", "nobody gets it twice");
+  const second = await makeFileTrees({ directory }).open(runId, {});
+  t.equal(await codeOf(second.stat(at(""))), "io", "nobody gets it twice");
+  t.equal(await codeOf(second.write(at("a"), bytes("x"), "replace")), "io");
   t.ok(existsSync(own), "and the failed try removes nothing");
+});
+
+t.test("a run that asks for none of its files has no directory, and ends as one that has", async (t) => {
+  const directory = join(t.testdir({ runs: {} }), "runs");
+  const trees = makeFileTrees({ directory });
+  const tree = await trees.open(runId, {});
+  t.strictSame(readdirSync(directory), []);
+  t.ok(await tree.destroy());
+  t.equal(await codeOf(tree.write(at("late"), bytes("x"), "replace")), "io", "none is made any more");
+  t.strictSame(readdirSync(directory), []);
+});
+
+t.test("all that ask first at the same time get one and the same", async (t) => {
+  const directory = join(t.testdir({ runs: {} }), "runs");
+  const tree = await makeFileTrees({ directory }).open(runId, {});
+  const names = Array.from({ length: 20 }, (_, n) => `output/${n}`);
+  await Promise.all(names.map((name) => tree.write(at(name), bytes("x"), "replace")));
+  t.equal((await tree.list(at("output"), 100)).length, 20);
+  t.ok(await tree.destroy());
+  t.strictSame(readdirSync(directory), []);
+});
+
+t.test("it can't be made, and then it can: the next who asks has it", async (t) => {
+  const base = t.testdir({ runs: "a file is in its place" });
+  const directory = join(base, "runs");
+  const tree = await makeFileTrees({ directory }).open(runId, {});
+  t.equal(await codeOf(tree.list(at(""), 10)), "io");
+  rmSync(directory);
+  t.strictSame(await tree.list(at(""), 10), [{ name: "output", kind: "directory" }]);
+  t.ok(await tree.destroy());
+  t.strictSame(descriptorsBelow(base), []);
 });
 
 t.test("[FS-16] a name that is no run's id never reaches the disk", async (t) => {

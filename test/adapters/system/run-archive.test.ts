@@ -19,6 +19,7 @@ import { makeRunArchive } from "../../../runtime/adapters/system/run-archive.ts"
 import { type CheckedPath, mint } from "../../../runtime/model/checked.ts";
 import type { Output } from "../../../runtime/model/run.ts";
 import type { LogLine, RunArchive } from "../../../runtime/ports/run-archive.ts";
+import { openedTree } from "../../support/opened-tree.ts";
 import { secretBoxIn } from "../../support/signing-keys.ts";
 
 const runA = `run_${"a".repeat(32)}`;
@@ -97,7 +98,7 @@ t.test("lines after the log was closed go on behind the others", async (t) => {
 
 t.test("output files: copied with their directories, with digests, readable by us alone", async (t) => {
   const { archive, trees } = open(t);
-  const tree = await trees.open(runA, {});
+  const tree = await openedTree(trees, runA);
   await tree.makeDirectory(pathOf("output", "deep"));
   await tree.write(pathOf("output", "deep", "a.txt"), Buffer.from("abc"), "replace");
   await tree.write(pathOf("output", "empty"), new Uint8Array(0), "replace");
@@ -123,7 +124,7 @@ async function contentOf(archive: RunArchive, output: Output | undefined, run = 
 
 t.test("[CRED-17] what lies on the disk says nothing of what was written, beside its size and name", async (t) => {
   const { archive, trees, directory } = open(t, 10_000_000);
-  const tree = await trees.open(runA, {});
+  const tree = await openedTree(trees, runA);
   const canary = "canary-9f3a7c51";
   await tree.write(pathOf("output", "a"), Buffer.from(canary.repeat(100_000)), "replace");
   const outputs = await archive.collect(runA, tree, [pathOf("output", "a")]);
@@ -140,7 +141,7 @@ t.test(
   async (t) => {
     const { archive, trees } = open(t, 10_000_000);
     const MiB = 1_048_576;
-    const tree = await trees.open(runA, {});
+    const tree = await openedTree(trees, runA);
     const sizes = [0, 1, MiB - 1, MiB, MiB + 1, 3 * MiB];
     for (const size of sizes) await tree.write(pathOf("output", `${size}`), Buffer.alloc(size, "x"), "replace");
     const outputs = await archive.collect(
@@ -202,7 +203,7 @@ t.test("outputs that an earlier version kept in the clear are still read, and sa
 
 t.test("no output, no directory", async (t) => {
   const { archive, trees, directory } = open(t);
-  const tree = await trees.open(runA, {});
+  const tree = await openedTree(trees, runA);
   t.same(await archive.collect(runA, tree, []), []);
   t.notOk(existsSync(join(directory, "outputs")));
   await tree.destroy();
@@ -212,7 +213,7 @@ t.test(
   "a file that can't be read, or is larger than it may be: no half of the outputs stands under the run's name",
   async (t) => {
     const { archive, trees } = open(t, 10);
-    const tree = await trees.open(runA, {});
+    const tree = await openedTree(trees, runA);
     await tree.write(pathOf("output", "a"), Buffer.from("small"), "replace");
     await tree.write(pathOf("output", "b"), Buffer.alloc(11), "replace");
     await t.rejects(archive.collect(runA, tree, [pathOf("output", "a"), pathOf("output", "b")]));
@@ -227,7 +228,7 @@ t.test("what an earlier crash left half copied doesn't get into the outputs", as
   const unfinished = `${archive.outputDirectory(runA)}.unfinished`;
   mkdirSync(unfinished, { recursive: true });
   writeFileSync(join(unfinished, "stale"), "of another time");
-  const tree = await trees.open(runA, {});
+  const tree = await openedTree(trees, runA);
   await tree.write(pathOf("output", "a"), Buffer.from("new"), "replace");
   await archive.collect(runA, tree, [pathOf("output", "a")]);
   t.same(readdirSync(archive.outputDirectory(runA)), ["a"]);
@@ -236,7 +237,7 @@ t.test("what an earlier crash left half copied doesn't get into the outputs", as
 
 t.test("a link in the job's directory isn't followed into the archive", async (t) => {
   const { archive, trees, directory } = open(t);
-  const tree = await trees.open(runA, {});
+  const tree = await openedTree(trees, runA);
   const secret = join(directory, "secret");
   writeFileSync(secret, "of the host");
   chmodSync(secret, 0o600);

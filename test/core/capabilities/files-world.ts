@@ -8,6 +8,7 @@ import { defaultFileQuota, type FileQuota } from "../../../runtime/model/limits.
 import { noUsage } from "../../../runtime/model/run.ts";
 import type { FileTree } from "../../../runtime/ports/file-tree.ts";
 import { inOnePiece } from "../../../runtime/ports/http-client.ts";
+import { openedTree } from "../../support/opened-tree.ts";
 
 export const upload = () => inOnePiece(new Uint8Array(0));
 
@@ -30,7 +31,7 @@ export async function world(t: Test, { mounts = {}, quota = {}, directory, aroun
     "one.txt": "one",
   });
   const sources = Object.fromEntries(Object.entries(mounts).map(([guest, source]) => [guest, join(base, source)]));
-  const real = await makeFileTrees({ directory: directory ?? join(base, "runs") }).open(runId, sources);
+  const real = await openedTree(makeFileTrees({ directory: directory ?? join(base, "runs") }), runId, sources);
   t.teardown(() => real.destroy());
   const tree = { ...real, ...around(real) };
   const files = makeFiles({ grant: { mounts: sources, quota: { ...defaultFileQuota, ...quota } }, tree });
