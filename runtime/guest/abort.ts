@@ -16,12 +16,12 @@ export class AbortSignal extends EventTarget {
   #dependents = new Set<AbortSignal>();
   #isDependent = false;
 
-  constructor(key?: symbol) {
+  constructor(key: symbol | undefined = undefined) {
     super();
     if (key !== makeKey) throw new TypeError("Illegal constructor");
   }
 
-  static abort(reason?: unknown): AbortSignal {
+  static abort(reason: unknown = undefined): AbortSignal {
     const signal = new AbortSignal(makeKey);
     signal.#aborted = true;
     signal.#reason = reasonOf(reason);
@@ -110,7 +110,7 @@ export class AbortController {
   get signal(): AbortSignal {
     return this.#signal;
   }
-  abort(reason?: unknown): void {
+  abort(reason: unknown = undefined): void {
     abortSignal(this.#signal, reason);
   }
 }

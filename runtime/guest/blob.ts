@@ -28,7 +28,11 @@ export class Blob {
   get type(): string {
     return this.#type;
   }
-  slice(start?: number, end?: number, contentType?: string): Blob {
+  slice(
+    start: number | undefined = undefined,
+    end: number | undefined = undefined,
+    contentType: string | undefined = undefined,
+  ): Blob {
     const from = relative(start === undefined ? 0 : toClampedIndex(start), this.#size);
     const to = relative(end === undefined ? this.#size : toClampedIndex(end), this.#size);
     const type = contentType === undefined ? "" : normalizeType(String(contentType));
@@ -103,7 +107,7 @@ export class File extends Blob {
   readonly #name: string;
   readonly #lastModified: number;
 
-  constructor(parts: Iterable<unknown>, name: string, options?: { type?: string; lastModified?: number }) {
+  constructor(parts: Iterable<unknown>, name: string, options: { type?: string; lastModified?: number } = {}) {
     requireArguments(arguments.length, 2, "a File");
     const list = sequence(parts, "a File's parts");
     const text = toUsvString(name);

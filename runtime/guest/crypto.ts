@@ -21,7 +21,7 @@ interface KeyParts {
 
 export class CryptoKey {
   readonly #parts: KeyParts;
-  constructor(key?: symbol, parts?: KeyParts) {
+  constructor(key: symbol | undefined = undefined, parts: KeyParts | undefined = undefined) {
     if (key !== makeKey || parts === undefined) throw new TypeError("Illegal constructor");
     this.#parts = parts;
   }
@@ -94,10 +94,10 @@ const methods = {
 } as const;
 
 export class SubtleCrypto {
-  constructor(key?: symbol) {
+  constructor(key: symbol | undefined = undefined) {
     if (key !== makeKey) throw new TypeError("Illegal constructor");
   }
-  static supports(operation: string, algorithm: unknown, more?: unknown): boolean {
+  static supports(operation: string, algorithm: unknown, more: unknown = undefined): boolean {
     requireArguments(arguments.length, 2, "SubtleCrypto.supports");
     const { tree, bytes } = toWire([toDomString(operation), algorithm, more], idOf);
     return compute("subtle.supports", { args: tree }, bytes).value as boolean;
@@ -143,7 +143,7 @@ const viewName = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Arra
 
 export class Crypto {
   readonly #isOne = true;
-  constructor(key?: symbol) {
+  constructor(key: symbol | undefined = undefined) {
     if (key !== makeKey) throw new TypeError("Illegal constructor");
   }
   get subtle(): SubtleCrypto {

@@ -61,6 +61,7 @@ export class TextEncoderStream {
     });
   }
   get encoding(): string {
+    if (!(#pair in this)) throw new TypeError("Illegal invocation");
     return "utf-8";
   }
   get readable(): Pair["readable"] {

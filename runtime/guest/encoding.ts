@@ -69,7 +69,7 @@ export class TextDecoder {
   get ignoreBOM(): boolean {
     return this.#decoder.ignoreBOM;
   }
-  decode(input?: ArrayBuffer | ArrayBufferView, options: { stream?: boolean } = {}): string {
+  decode(input: ArrayBuffer | ArrayBufferView | undefined = undefined, options: { stream?: boolean } = {}): string {
     const { stream } = toDictionary(options, "decode's options");
     return this.#decoder.decode(input as ArrayBuffer | undefined, { stream: Boolean(stream) });
   }

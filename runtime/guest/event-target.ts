@@ -43,7 +43,7 @@ export function useSignals(test: (value: unknown) => value is Signal): void {
 export class EventTarget {
   readonly #listeners = new Map<string, Listener[]>();
 
-  addEventListener(type: string, callback: Callback | null, options?: unknown): void {
+  addEventListener(type: string, callback: Callback | null, options: unknown = undefined): void {
     requireArguments(arguments.length, 2, "addEventListener");
     const { capture, once, passive, signal } = readOptions(options);
     const name = toDomString(type);
@@ -57,7 +57,7 @@ export class EventTarget {
     if (signal !== undefined) onAbort(signal, () => remove(this, name, listener));
   }
 
-  removeEventListener(type: string, callback: Callback | null, options?: unknown): void {
+  removeEventListener(type: string, callback: Callback | null, options: unknown = undefined): void {
     requireArguments(arguments.length, 2, "removeEventListener");
     const capture = typeof options === "object" && options !== null ? flag(options, "capture") : Boolean(options);
     const name = toDomString(type);

@@ -12,6 +12,11 @@ import { fromInnerResponse, makeResponse, Response } from "mayfly:undici/respons
 import { type BodySource, isStreamed, piecesOf, sourceOf, streamOf } from "./body.ts";
 import { type HttpAnswer, transfer } from "./transfer.ts";
 import { URL } from "./url.ts";
+import { rename } from "./webidl.ts";
+
+// The bundler leaves out what their iterators' functions are called.
+for (const { prototype } of [FormData, Headers])
+  for (const name of ["entries", "forEach", "keys", "values"] as const) rename(prototype[name], name);
 
 export { FormData, Headers, Request, Response };
 

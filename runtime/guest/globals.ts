@@ -4,8 +4,11 @@
 import { AbortController, AbortSignal } from "./abort.ts";
 import { atob, btoa } from "./base64.ts";
 import { installCoarseTemporal } from "./clock.ts";
+import { CompressionStream, DecompressionStream } from "./compression.ts";
+import { Crypto, CryptoKey, crypto, SubtleCrypto } from "./crypto.ts";
 import { DOMException, QuotaExceededError } from "./dom-exception.ts";
 import { TextDecoder, TextEncoder } from "./encoding.ts";
+import { TextDecoderStream, TextEncoderStream } from "./encoding-streams.ts";
 import { EventTarget } from "./event-target.ts";
 import { CustomEvent, ErrorEvent, Event, MessageEvent, PromiseRejectionEvent } from "./events.ts";
 import { fetch, loadFetch } from "./fetch-later.ts";
@@ -13,6 +16,7 @@ import { Navigator, navigator } from "./navigator.ts";
 import { Performance, performance } from "./performance.ts";
 import { installErrorEvents, reportError, reportThrown } from "./report-error.ts";
 import { streamGlobals, streams } from "./streams.ts";
+import { structuredClone } from "./structured-clone.ts";
 import { clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import { URL, URLSearchParams } from "./url.ts";
 import { rename } from "./webidl.ts";
@@ -22,7 +26,11 @@ declare const require: (file: string) => Record<string, unknown>;
 const interfaces = {
   AbortController,
   AbortSignal,
+  CompressionStream,
+  Crypto,
+  CryptoKey,
   CustomEvent,
+  DecompressionStream,
   DOMException,
   ErrorEvent,
   Event,
@@ -32,8 +40,11 @@ const interfaces = {
   Performance,
   PromiseRejectionEvent,
   QuotaExceededError,
+  SubtleCrypto,
   TextDecoder,
+  TextDecoderStream,
   TextEncoder,
+  TextEncoderStream,
   URL,
   URLSearchParams,
 };
@@ -48,7 +59,6 @@ const members = {
   clearTimeout,
   fetch,
   navigator,
-  performance,
   queueMicrotask: function queueMicrotask(callback: () => void) {
     if (typeof callback !== "function") throw new TypeError("queueMicrotask takes a function");
     void resolved.then(() => {
@@ -63,10 +73,7 @@ const members = {
   self: globalThis,
   setInterval,
   setTimeout,
-  structuredClone: function structuredClone(value: unknown, options?: object): unknown {
-    const { structuredClone: clone } = require("./structured-clone.ts") as { structuredClone: typeof structuredClone };
-    return arguments.length === 0 ? (clone as () => unknown)() : clone(value, options);
-  },
+  structuredClone,
 };
 
 const resolved = Promise.resolve();
@@ -77,10 +84,7 @@ const lazy = {
   fetch: { names: ["FormData", "Headers", "Request", "Response"], load: loadFetch },
   files: { names: ["Blob", "File"], load: () => require("./blob.ts") },
   messages: { names: ["MessageChannel", "MessagePort"], load: () => require("./message-channel.ts") },
-  encoding: { names: ["TextDecoderStream", "TextEncoderStream"], load: () => require("./encoding-streams.ts") },
-  compression: { names: ["CompressionStream", "DecompressionStream"], load: () => require("./compression.ts") },
   pattern: { names: ["URLPattern"], load: () => require("./url-pattern.ts") },
-  crypto: { names: ["Crypto", "CryptoKey", "SubtleCrypto"], load: () => require("./crypto.ts") },
 } as const;
 
 export function installGlobals(): void {
@@ -88,21 +92,50 @@ export function installGlobals(): void {
   installErrorEvents();
   for (const [name, value] of Object.entries(interfaces)) define(name, value, false);
   for (const [name, value] of Object.entries(members)) define(name, value, true);
-  for (const { names, load } of Object.values(lazy)) for (const name of names) defineLater(name, load, false);
-  defineLater("crypto", lazy.crypto.load, true);
+  for (const { names, load } of Object.values(lazy)) defineLater(names, load);
+  defineAttribute("crypto", crypto);
+  defineAttribute("performance", performance, true);
 }
 
-function define(name: string, value: unknown, enumerable: boolean): unknown {
+function define(name: string, value: unknown, enumerable: boolean): void {
   if (typeof value === "function") rename(value, name);
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable });
-  return value;
 }
 
-function defineLater(name: string, load: () => object, enumerable: boolean): void {
-  Object.defineProperty(globalThis, name, {
-    get: () => define(name, (load() as Record<string, unknown>)[name], enumerable),
-    set: (value: unknown) => void define(name, value, enumerable),
-    configurable: true,
-    enumerable,
-  });
+/** A read-only attribute of the global object's: https://webidl.spec.whatwg.org/#js-attributes. */
+function defineAttribute(name: string, value: object, isReplaceable = false): void {
+  const requireGlobal = (given: unknown) => {
+    if (given !== undefined && given !== null && given !== globalThis) throw new TypeError("Illegal invocation");
+  };
+  const { get, set } = Object.getOwnPropertyDescriptor(
+    {
+      get [name]() {
+        requireGlobal(this);
+        return value;
+      },
+      set [name](other: unknown) {
+        requireGlobal(this);
+        define(name, other, true);
+      },
+    },
+    name,
+  ) as PropertyDescriptor;
+  const described = { get, set: isReplaceable ? set : undefined, configurable: true, enumerable: true };
+  Object.defineProperty(globalThis, name, described as PropertyDescriptor);
+}
+
+// With the first name of a group that is read the others stand too, where they still wait: a job may have put something
+// else there, or nothing.
+function defineLater(names: readonly string[], load: () => object): void {
+  const getters = names.map((name) => [name, () => stand()[name]] as const);
+  const stand = () => {
+    const loaded = load() as Record<string, unknown>;
+    for (const [name, get] of getters)
+      if (Object.getOwnPropertyDescriptor(globalThis, name)?.get === get) define(name, loaded[name], false);
+    return loaded;
+  };
+  for (const [name, get] of getters) {
+    const set = (value: unknown) => define(name, value, false);
+    Object.defineProperty(globalThis, name, { get, set, configurable: true, enumerable: false });
+  }
 }

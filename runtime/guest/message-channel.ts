@@ -29,12 +29,12 @@ export class MessagePort extends EventTarget {
   #end: End | undefined;
   #isDetached = false;
 
-  constructor(key?: symbol) {
+  constructor(key: symbol | undefined = undefined) {
     super();
     if (key !== makeKey) throw new TypeError("Illegal constructor");
   }
 
-  postMessage(message: unknown, options?: unknown): void {
+  postMessage(message: unknown, options: unknown = undefined): void {
     requireArguments(arguments.length, 1, "postMessage");
     const isList = typeof options === "object" && options !== null && Symbol.iterator in options;
     const transfer = isList ? options : (toDictionary(options, "postMessage's second argument").transfer ?? []);

@@ -5,7 +5,7 @@ const makeKey = Symbol("there is one navigator");
 
 export class Navigator {
   readonly #userAgent: string;
-  constructor(key?: symbol) {
+  constructor(key: symbol | undefined = undefined) {
     if (key !== makeKey) throw new TypeError("Illegal constructor");
     this.#userAgent = "Mayfly";
   }

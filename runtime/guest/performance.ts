@@ -7,7 +7,7 @@ const makeKey = Symbol("there is one performance");
 
 export class Performance extends EventTarget {
   readonly #isOne = true;
-  constructor(key?: symbol) {
+  constructor(key: symbol | undefined = undefined) {
     super();
     if (key !== makeKey) throw new TypeError("Illegal constructor");
   }
@@ -18,7 +18,7 @@ export class Performance extends EventTarget {
     return this.#isOne ? clock.sinceOriginMs() : 0;
   }
   toJSON(): object {
-    return { timeOrigin: this.timeOrigin };
+    return this.#isOne ? { timeOrigin: clock.originMs() } : {};
   }
 }
 asInterface("Performance", Performance);

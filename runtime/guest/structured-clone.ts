@@ -27,7 +27,7 @@ export function addTransferable(kind: Transferable): void {
   transferables.push(kind);
 }
 
-export function structuredClone(value: unknown, options?: { transfer?: unknown }): unknown {
+export function structuredClone(value: unknown, options: { transfer?: unknown } = {}): unknown {
   requireArguments(arguments.length, 1, "structuredClone");
   const { transfer } = toDictionary(options, "structuredClone's second argument");
   return cloneWithTransfer(value, transfer === undefined ? [] : [...(transfer as Iterable<object>)]).value;

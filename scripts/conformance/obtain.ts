@@ -11,12 +11,18 @@ const release = "forky";
 const mirror = "http://deb.debian.org/debian";
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const cache = fileURLToPath(new URL("../../node_modules/.cache/web-platform-tests/", import.meta.url));
+const kept = join(cache, release);
+
+/** The folder that is named, or the one that was fetched before; undefined where there is neither. */
+export function findWpt(named: string | undefined): string | undefined {
+  if (named !== undefined && named !== "") return named;
+  return existsSync(kept) ? kept : undefined;
+}
 
 /** @returns the folder. @throws MayflyError `conformance_tests_missing` that says how to name one. */
 export async function obtainWpt(named: string | undefined): Promise<string> {
-  if (named !== undefined && named !== "") return named;
-  const kept = join(cache, release);
-  if (existsSync(kept)) return kept;
+  const found = findWpt(named);
+  if (found !== undefined) return found;
   process.stderr.write(`fetching web-platform-tests from Debian's source package of nodejs (${release})\n`);
   const work = join(cache, `unfinished.${process.pid}`);
   try {

@@ -9,7 +9,7 @@ export interface Outcome {
 export interface Row {
   directory: string;
   files: number;
-  /** Names that either side reported; a side that ended early has passed none of the rest. */
+  /** Names that either side reported, at least one a file; a side that ended early has passed none of the rest. */
   tests: number;
   ours: number;
   node: number;
@@ -31,7 +31,9 @@ export function count(
   ours: Outcome,
   node: Outcome,
 ): { tests: number; ours: number; node: number; failures: Failure[] } {
-  const names = new Set([...ours.tests, ...node.tests].map(({ name }) => name));
+  const named = [...ours.tests, ...node.tests].map(({ name }) => name);
+  // A file that broke on both sides before it named one counts as one.
+  const names = new Set(named.length > 0 ? named : ["the whole file"]);
   const [here, there] = [passed(ours), passed(node)];
   const messages = new Map(ours.tests.map(({ name, message }) => [name, message]));
   const failures = [...names]
@@ -45,8 +47,9 @@ export function count(
   return { tests: names.size, ours: here.size, node: there.size, failures };
 }
 
-export function tableOf(rows: readonly Row[]): string {
-  const all = rows.reduce(
+/** All rows as one, named `all`. */
+export function sumOf(rows: readonly Row[]): Row {
+  return rows.reduce(
     (sum, row) => ({
       directory: "all",
       files: sum.files + row.files,
@@ -56,13 +59,19 @@ export function tableOf(rows: readonly Row[]): string {
     }),
     { directory: "all", files: 0, tests: 0, ours: 0, node: 0 },
   );
-  const percent = (part: number, whole: number) => (whole === 0 ? "–" : `${((part / whole) * 100).toFixed(1)} %`);
-  const cells = [...rows, all].map(({ directory, files, tests, ours, node }) => [
+}
+
+export function percentOf(part: number, whole: number): string {
+  return whole === 0 ? "–" : `${((part / whole) * 100).toFixed(1)} %`;
+}
+
+export function tableOf(rows: readonly Row[]): string {
+  const cells = [...rows, sumOf(rows)].map(({ directory, files, tests, ours, node }) => [
     directory,
     String(files),
     String(tests),
-    `${ours} (${percent(ours, tests)})`,
-    `${node} (${percent(node, tests)})`,
+    `${ours} (${percentOf(ours, tests)})`,
+    `${node} (${percentOf(node, tests)})`,
     ours >= node ? "" : `${node - ours} fewer`,
   ]);
   const head = ["directory", "files", "tests", "Mayfly", `Node ${process.versions.node}`, ""];

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import t from "tap";
 import type { CheckedTarget } from "../../runtime/model/checked.ts";
 import type { HttpClient } from "../../runtime/ports/http-client.ts";
+import { findWpt } from "../../scripts/conformance/obtain.ts";
 import { corpus, makeUrlFuzzer } from "./urls.ts";
 
 t.setTimeout(120_000);
@@ -23,18 +24,23 @@ t.test("[NET-40] no URL is decided on as one thing and dialled as another", asyn
   t.ok(dialled >= 10, `${dialled} of them went over the wire`);
 });
 
-const vectors = process.env.WPT_ROOT;
+const wpt = findWpt(process.env.WPT_ROOT);
+/** The inputs of a file of web-platform-tests, whose other members are comments. */
+const inputsOf = (file: string) =>
+  (JSON.parse(readFileSync(join(wpt ?? "", "url/resources", file), "utf8")) as (string | { input: string })[]).flatMap(
+    (each) => (typeof each === "string" ? [] : [each.input]),
+  );
 t.test(
   "[NET-40] nor is any URL of web-platform-tests",
-  { skip: vectors ? false : "WPT_ROOT is not set" },
+  { skip: wpt ? false : "no web-platform-tests: set WPT_ROOT, or let npm run conformance fetch them" },
   async (t) => {
-    const file = join(vectors ?? "", "url", "resources", "urltestdata.json");
-    const all = JSON.parse(readFileSync(file, "utf8")) as (string | { input: string; base?: string | null })[];
-    const inputs = all.flatMap((each) => (typeof each === "string" ? [] : [each.input]));
+    const inputs = inputsOf("urltestdata.json");
     const ours = inputs.map((input) => input.replace(/example\.(?:com|org|net)/g, "api.partner.test:PORT"));
-    const more = [...inputs, ...ours];
+    const hosts = ["toascii.json", "IdnaTestV2.json"].flatMap(inputsOf);
+    const more = [...inputs, ...ours, ...hosts.map((host) => `http://${host}:PORT/`)];
     const { cases } = await makeUrlFuzzer({ more }).run({ seed: 1, cases: more.length, withinMs: 60_000 });
     t.equal(cases, more.length);
+    t.ok(inputs.length > 500 && hosts.length > 500, `${inputs.length} URLs and ${hosts.length} hosts`);
   },
 );
 

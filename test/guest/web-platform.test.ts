@@ -6,10 +6,22 @@ import { askBoth } from "./ask-both.ts";
 const hex = "const hex = (b) => [...new Uint8Array(b)].map((x) => x.toString(16).padStart(2, '0')).join('');";
 const collect =
   "const all = async (s) => { const parts = []; for await (const p of s) parts.push(...(typeof p === 'string' ? [p] : p)); return parts; };";
+/** What a sink has seen after `act` on the source `c`, on the sink's own `w`, or on the pipe's signal. */
+const piped = (act: string) =>
+  `let c, w; const seen = [], stop = new AbortController(); const source = new ReadableStream({ start(x) { c = x } }, { highWaterMark: 0 }); const sink = new WritableStream({ start(x) { w = x }, write(x) { seen.push(x) }, close() { seen.push('closed') }, abort(e) { seen.push('abort ' + e) } }); const pipe = source.pipeTo(sink, { signal: stop.signal, preventCancel: true }).then(() => 'done', (e) => e); await new Promise((f) => setTimeout(f)); ${act} seen.push('acted'); return [await pipe, ...seen, source.locked, sink.locked]`;
 const refused = (code: string) =>
   `try { ${code}; return 'taken' } catch (e) { return [e.name, e instanceof DOMException, typeof e.code === 'number' ? e.code : 0] }`;
 
 await askBoth(t, {
+  interfaces: [
+    "return [AbortController.prototype.abort, AbortSignal, AbortSignal.abort, Blob, Blob.prototype.slice, File, Crypto, CryptoKey, SubtleCrypto, SubtleCrypto.supports, TextDecoder.prototype.decode, EventTarget.prototype.addEventListener, EventTarget.prototype.removeEventListener, MessagePort, Navigator, Performance, fetch].map((f) => f.length)",
+    "return [FormData, Headers].flatMap((f) => ['entries', 'forEach', 'keys', 'values', Symbol.iterator].map((name) => f.prototype[name].name))",
+    "const own = (name) => { const d = Object.getOwnPropertyDescriptor(globalThis, name); return ['value' in d, d.writable, d.enumerable, d.configurable] }; void ReadableStream; return ['CompressionStream', 'Crypto', 'CryptoKey', 'ReadableStream', 'ReadableStreamBYOBReader', 'CountQueuingStrategy', 'SubtleCrypto', 'TextEncoderStream'].map(own)",
+    "const { get, set, enumerable, configurable } = Object.getOwnPropertyDescriptor(globalThis, 'crypto'); return [get.call(undefined) === crypto, get.name, set === undefined, enumerable, configurable, Reflect.set(globalThis, 'crypto', 1), crypto.constructor.name]",
+    refused("Object.getOwnPropertyDescriptor(globalThis, 'crypto').get.call({})"),
+    refused("performance.toJSON.call({})"),
+    refused("TextEncoderStream.prototype.encoding"),
+  ],
   files: [
     "const b = new Blob(['aé', new Uint8Array([1, 2]), new Blob(['x'])], { type: 'Text/Plain' }); return [b.size, b.type, await b.text(), [...await b.bytes()]]",
     "const b = new Blob(['abcdef']); return [await b.slice(1, 3).text(), await b.slice(-2).text(), await b.slice(4, 2).text(), b.slice(0, 2, 'A/b').type]",
@@ -44,6 +56,9 @@ await askBoth(t, {
     "const seen = []; const w = new WritableStream({ write(x) { seen.push(x); }, close() { seen.push('closed'); } }).getWriter(); w.write(1); w.write(2); await w.close(); return seen",
     `${collect} return (await all(new Blob(['a€', 'b']).stream().pipeThrough(new TextDecoderStream()))).join('')`,
     `${collect} return await all(ReadableStream.from(['\\ud83d', '\\ude00']).pipeThrough(new TextEncoderStream()))`,
+    piped("c.enqueue(1); c.enqueue(2); c.close();"),
+    piped("c.enqueue(1); c.error('broken');"),
+    piped("c.enqueue(1); stop.abort('enough');"),
     "return [new CountQueuingStrategy({ highWaterMark: 3 }).highWaterMark, new ByteLengthQueuingStrategy({ highWaterMark: 5 }).size(new Uint8Array(4))]",
   ],
   compression: [
