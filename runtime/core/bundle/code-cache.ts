@@ -49,22 +49,23 @@ export function makeCodeCaches({ pool, clock }: { pool: ExecutorPool; clock: Clo
   function launchBody(bundle: Bundle): LaunchBody {
     const plain = { body: bundle.code, codeCacheBytes: 0 };
     if (closed || bundle.code.length < codeBytesMin) return plain;
-    const found = seen.get(bundle.digest);
-    seen.delete(bundle.digest);
-    seen.set(bundle.digest, found ?? { state: "once" });
+    const key = bundle.digest;
+    const found = seen.get(key);
+    seen.delete(key);
+    seen.set(key, found ?? { state: "once" });
     letGo();
     if (found?.state === "once") {
       found.state = "wanted";
-      making = making.then(() => make(bundle, found));
+      making = making.then(() => make(key, bundle, found));
     }
     return found?.made ?? plain;
   }
 
-  async function make(bundle: Bundle, entry: Seen): Promise<void> {
+  async function make(key: string, bundle: Bundle, entry: Seen): Promise<void> {
     await quiet();
     const cache = closed ? undefined : await compile(bundle).catch(() => undefined);
     entry.state = "refused";
-    if (cache === undefined || bundle.code.length + cache.length > bodyBytesMax || !seen.has(bundle.digest)) return;
+    if (cache === undefined || bundle.code.length + cache.length > bodyBytesMax || seen.get(key) !== entry) return;
     const body = new Uint8Array(bundle.code.length + cache.length);
     body.set(bundle.code);
     body.set(cache, bundle.code.length);
@@ -104,9 +105,9 @@ export function makeCodeCaches({ pool, clock }: { pool: ExecutorPool; clock: Clo
   }
 
   function letGo(): void {
-    for (const [digest, { made }] of seen) {
+    for (const [key, { made }] of seen) {
       if (seen.size <= seenMax && keptBytes <= keptBytesMax) return;
-      seen.delete(digest);
+      seen.delete(key);
       keptBytes -= made?.body.length ?? 0;
     }
   }
