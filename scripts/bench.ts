@@ -11,8 +11,10 @@ import type { Layer } from "../runtime/model/run.ts";
 import { openJwtWorld } from "../test/worlds/jwt.ts";
 import { openPostgresWorld } from "../test/worlds/postgres.ts";
 import { measureEgress } from "./bench/egress.ts";
+import { measureFirstUse } from "./bench/first-use.ts";
 import { measureLayers } from "./bench/layers.ts";
 import { measureMemory } from "./bench/memory.ts";
+import { measurePeers } from "./bench/peers.ts";
 import { measureRates } from "./bench/rate.ts";
 import { type Findings, keysOf, machineLine, machineOf, rowsOf, tableOf } from "./bench/report.ts";
 import { measureRevoke } from "./bench/revoke.ts";
@@ -22,22 +24,27 @@ import { type Bench, openBenchRuntime } from "./bench/world.ts";
 
 const help = `What Mayfly costs, beside other ways to run a job on this machine.
 
-  npm run bench -- [--json <file>] [--quick] [--only a,b,c,d,e,f] [--seed <number>]
+  npm run bench -- [--json <file>] [--quick] [--only a,b,c,d,e,f,g,h] [--seed <number>]
 
-  a  warm start to result, beside a raw isolate, a fork, a worker     c  end of a run to the first refusal of its
-  b  jobs a second, beside executors that are only spawned               credential: JWT, PostgreSQL
-                                                                      d  memory
+  a  warm start to result, beside a raw isolate, a fork, a worker
+  b  jobs a second, beside executors that are only spawned and bare Node processes; with reuse, beside raw isolates
+  c  end of a run to the first refusal of its credential: JWT, PostgreSQL
+  d  memory: a warm executor, an idle supervisor; 1, 10 and 100 runs at once
   e  what egress adds to a request, and to the memory of a large body
   f  what each layer around an executor adds to its start
+  g  warm start to result, and runs a second, beside workerd, Deno, secure-exec and quickjs-emscripten, with what each
+     isolates by; and under moderate load
+  h  the first use of each big global in a fresh run
   --json   also writes one object, with all figures
   --quick  a few of each: a try-out, not a measurement
   --seed   of the order in which the kinds take turns (default 1)
 
-PostgreSQL is started for it; \`npm run bench:revoke\` has all issuers. Takes about two minutes; leave the machine alone
-meanwhile.
+PostgreSQL is started for it; \`npm run bench:revoke\` has all issuers. The peers come from npm by the lockfile in
+scripts/bench/peers, without their install scripts, once (some 350 MB), and are kept in ~/.cache/mayfly-packages, or below
+XDG_CACHE_HOME. Takes about eight minutes; leave the machine alone meanwhile.
 `;
 
-const parts = ["a", "b", "c", "d", "e", "f"] as const;
+const parts = ["a", "b", "c", "d", "e", "f", "g", "h"] as const;
 type Part = (typeof parts)[number];
 
 /** Measures the parts one after another. */
@@ -52,6 +59,8 @@ export async function measure(bench: Bench, only: readonly Part[]): Promise<Find
   if (only.includes("d")) findings.memory = await measureMemory(bench);
   if (only.includes("e")) findings.egress = await measureEgress(bench);
   if (only.includes("f")) findings.layers = await measureLayers(bench);
+  if (only.includes("g")) findings.peers = await measurePeers(bench);
+  if (only.includes("h")) findings.firstUse = await measureFirstUse(bench);
   return findings;
 }
 

@@ -1,10 +1,9 @@
 // A supervisor to be looked at. Told {runs, scratch}: runs that many trivial jobs, then says what it and its warm
 // executors take (proc(5), smaps_rollup).
-import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { readStat } from "../../runtime/adapters/system/proc.ts";
 import { endWithParent, sayToParent } from "./child.ts";
 import type { Memory } from "./memory.ts";
+import { memoryOf } from "./proc.ts";
 import { makeChance } from "./stats.ts";
 import { openBenchRuntime } from "./world.ts";
 
@@ -27,15 +26,5 @@ process.once("message", async ({ runs, scratch }: { runs: number; scratch: strin
     await executor.kill(5_000);
   }
   await ours.close();
-  sayToParent({ runs, supervisor, executors } satisfies Memory);
+  sayToParent({ runs, supervisor, executors } satisfies Omit<Memory, "crowds">);
 });
-
-function memoryOf(pid: number): { rssBytes: number; privateBytes: number | null } {
-  try {
-    const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-    const bytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1]) * 1_024;
-    return { rssBytes: bytes("Rss"), privateBytes: bytes("Private_Clean") + bytes("Private_Dirty") };
-  } catch {
-    return { rssBytes: readStat(pid)?.rssBytes ?? 0, privateBytes: null }; // another user's process
-  }
-}

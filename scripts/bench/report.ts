@@ -4,9 +4,12 @@ import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import type { Layer } from "../../runtime/model/run.ts";
 import type { Egress } from "./egress.ts";
+import type { FirstUse } from "./first-use.ts";
 import type { Layers } from "./layers.ts";
-import type { Memory } from "./memory.ts";
-import type { Rates } from "./rate.ts";
+import type { Crowd, Memory } from "./memory.ts";
+import type { Peers } from "./peers.ts";
+import type { RateKind, Rates } from "./rate.ts";
+import { peerKeys, peerRows } from "./report-peers.ts";
 import { type Spread, spreadOf } from "./stats.ts";
 import type { WarmStart } from "./warm-start.ts";
 
@@ -19,12 +22,16 @@ export interface Findings {
   memory?: Memory;
   egress?: Egress;
   layers?: Layers;
+  peers?: Peers;
+  firstUse?: FirstUse;
 }
 
 export interface Row {
   name: string;
   unit: "ms" | "/s" | "MiB";
   spread: Spread;
+  /** What keeps this kind of job apart from others, and from its host. */
+  isolation?: string;
   /** Ratio to what it stands beside, and the aim. */
   beside?: string;
 }
@@ -32,7 +39,8 @@ export interface Row {
 const MiB = 1_048_576;
 
 /** The keys that other programs rely on; null for what was not measured. */
-export function keysOf({ warmStart, rates, revokeJwt, revokePostgres, memory, egress, layers }: Findings) {
+export function keysOf(findings: Findings) {
+  const { warmStart, rates, revokeJwt, revokePostgres, memory, egress, layers, peers, firstUse } = findings;
   const ours = warmStart && spreadOf(warmStart.ours);
   const jwt = revokeJwt && spreadOf(revokeJwt);
   const postgres = revokePostgres && spreadOf(revokePostgres);
@@ -46,7 +54,10 @@ export function keysOf({ warmStart, rates, revokeJwt, revokePostgres, memory, eg
     single_use_rate_per_s: rates === undefined ? null : p50(rates.perSecond["jobs n"]),
     single_use_rate_vs_spawn: rates === undefined ? null : rateRatio(rates, "jobs n", "spawns n"),
     single_use_rate_vs_spawn_sequential: rates === undefined ? null : rateRatio(rates, "jobs 1", "spawns 1"),
-    single_use_rate_vs_bare_node: rates === undefined ? null : rateRatio(rates, "jobs n", "bare n"),
+    single_use_rate_vs_unwalled: rates === undefined ? null : rateRatio(rates, "jobs n", "unwalled n"),
+    single_use_vs_bare_node: rates === undefined ? null : rateRatio(rates, "jobs n", "node n"),
+    reuse_rate_per_s: rates === undefined ? null : p50(rates.perSecond["reused n"]),
+    reuse_rate_vs_isolate: rates === undefined ? null : rateRatio(rates, "reused n", "isolate 1"),
     revoke_p50_ms_jwt: jwt?.p50 ?? null,
     revoke_p99_ms_jwt: jwt?.p99 ?? null,
     revoke_p50_ms_postgres: postgres?.p50 ?? null,
@@ -60,11 +71,16 @@ export function keysOf({ warmStart, rates, revokeJwt, revokePostgres, memory, eg
     egress_stream_down_rss_growth_bytes: egress?.streams.down.answer.rssGrowthBytes ?? null,
     egress_stream_up_rss_growth_bytes: egress?.streams.up.answer.rssGrowthBytes ?? null,
     supervisor_private_bytes: memory?.supervisor.privateBytes ?? null,
+    runs_at_once_bytes: memory === undefined ? null : byNumber(memory.crowds, totalOf),
+    bytes_per_run_at_once: memory === undefined ? null : byNumber(memory.crowds, perRunOf),
+    first_use_p50_ms:
+      firstUse === undefined ? null : Object.fromEntries([...firstUse].map(([use, { first }]) => [use, p50(first)])),
+    ...peerKeys(peers),
   };
 }
 
 export function rowsOf(findings: Findings): Row[] {
-  const { warmStart, rates, revokeJwt, revokePostgres, memory, egress, layers } = findings;
+  const { warmStart, rates, revokeJwt, revokePostgres, memory, egress, layers, peers, firstUse } = findings;
   const rows: Row[] = [];
   if (warmStart !== undefined) rows.push(...warmStartRows(warmStart));
   if (rates !== undefined) rows.push(...rateRows(rates));
@@ -75,6 +91,8 @@ export function rowsOf(findings: Findings): Row[] {
   if (memory !== undefined) rows.push(...memoryRows(memory));
   if (egress !== undefined) rows.push(...egressRows(egress));
   if (layers !== undefined) rows.push(...layerRows(layers));
+  if (peers !== undefined) rows.push(...peerRows(peers));
+  if (firstUse !== undefined) rows.push(...firstUseRows(firstUse));
   return rows;
 }
 
@@ -104,19 +122,37 @@ function rateRows(rates: Rates): Row[] {
     spread: spreadOf(values),
     ...(beside === undefined ? {} : { beside }),
   });
-  const ratio = (times: "1" | "n", aim: string) =>
-    `${rateRatio(rates, `jobs ${times}`, `spawns ${times}`).toFixed(2)} × spawns${aim}`;
+  const ratio = (ours: RateKind, theirs: RateKind, words: string) =>
+    `${rateRatio(rates, ours, theirs).toFixed(2)} × ${words}`;
+  const spawns = ratio("jobs n", "spawns n", "spawns (aim: at least 0.8)");
   return [
-    row("(b) jobs, one after another", perSecond["jobs 1"], ratio("1", "")),
+    row("(b) jobs, one after another", perSecond["jobs 1"], ratio("jobs 1", "spawns 1", "spawns")),
     row("    executors spawned to ready, killed", perSecond["spawns 1"]),
-    row("    Node, addon, isolate; no layers", perSecond["bare 1"]),
-    row(`    jobs, ${concurrency} at once`, perSecond["jobs n"], ratio("n", " (aim: at least 0.8)")),
+    row("    Node, addon, isolate; no layers", perSecond["unwalled 1"]),
+    row("    bare Node, spawned to its first byte, killed", perSecond["node 1"]),
+    row(
+      `    jobs, ${concurrency} at once`,
+      perSecond["jobs n"],
+      `${spawns}; ${ratio("jobs n", "node n", "bare Node (aim: at least 0.9)")}`,
+    ),
     row(`    executors spawned, ${concurrency} at once`, perSecond["spawns n"]),
-    row(`    bare Node, ${concurrency} at once`, perSecond["bare n"]),
+    row(`    Node, addon, isolate, ${concurrency} at once`, perSecond["unwalled n"]),
+    row(`    bare Node, ${concurrency} at once`, perSecond["node n"]),
+    row(
+      "    jobs with reuse, one after another",
+      perSecond["reused 1"],
+      ratio("reused 1", "isolate 1", "raw isolates"),
+    ),
+    row(
+      `    jobs with reuse, ${concurrency} at once`,
+      perSecond["reused n"],
+      ratio("reused n", "isolate 1", "raw isolates (aim: at least 0.7)"),
+    ),
+    row("    raw isolates in process, one after another", perSecond["isolate 1"]),
   ];
 }
 
-function memoryRows({ runs, supervisor, executors }: Memory): Row[] {
+function memoryRows({ runs, supervisor, executors, crowds }: Memory): Row[] {
   const row = (name: string, bytes: number[], privateBytes: (number | null)[]): Row => {
     const known = privateBytes.filter((each) => each !== null).map((each) => each / MiB);
     const beside = known.length === 0 ? "private: can't be read" : `private: ${p50(known).toFixed(1)} MiB`;
@@ -129,8 +165,26 @@ function memoryRows({ runs, supervisor, executors }: Memory): Row[] {
       executors.map((each) => each.rssBytes),
       executors.map((each) => each.privateBytes),
     ),
+    ...crowds.map((crowd) => crowdRow(crowd)),
   ];
 }
+
+function crowdRow(crowd: Crowd): Row {
+  const { atOnce, supervisorRssBytes, executorsBytes, isExact } = crowd;
+  const mib = (bytes: number) => (bytes / MiB).toFixed(1);
+  const parts = `supervisor ${mib(supervisorRssBytes)}, executors ${mib(executorsBytes)}${isExact ? "" : " at most"}`;
+  return {
+    name: `    in all, ${atOnce} ${atOnce === 1 ? "run" : "runs at once"}`,
+    unit: "MiB",
+    spread: spreadOf([totalOf(crowd) / MiB]),
+    beside: `${parts}; ${mib(perRunOf(crowd))} MiB a run over the idle supervisor`,
+  };
+}
+
+const totalOf = ({ supervisorRssBytes, executorsBytes }: Crowd): number => supervisorRssBytes + executorsBytes;
+const perRunOf = (crowd: Crowd): number => (totalOf(crowd) - crowd.idleRssBytes) / crowd.atOnce;
+const byNumber = (crowds: readonly Crowd[], figure: (crowd: Crowd) => number): Record<string, number> =>
+  Object.fromEntries(crowds.map((crowd) => [crowd.atOnce, figure(crowd)]));
 
 function egressRows({ undici, ours, streams }: Egress): Row[] {
   const added = (p50(ours) - p50(undici)).toFixed(2);
@@ -161,6 +215,15 @@ function layerRows({ stacks }: Layers): Row[] {
   });
 }
 
+function firstUseRows(firstUse: FirstUse): Row[] {
+  return [...firstUse].map(([use, { first, second }], index) => ({
+    name: `${index === 0 ? "(h)" : "   "} first use: ${use}`,
+    unit: "ms",
+    spread: spreadOf(first),
+    beside: `second use: ${p50(second).toFixed(2)} ms`,
+  }));
+}
+
 const p50 = (values: readonly number[]): number => spreadOf(values).p50;
 
 /** Of the slices of each round, which lie side by side; then the middle one. */
@@ -171,11 +234,12 @@ function rateRatio({ perSecond }: Rates, ours: keyof Rates["perSecond"], theirs:
 export function tableOf(rows: readonly Row[]): string {
   const figure = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2)).padStart(8);
   const heads = ["min", "p50", "p90", "p99", "max"].map((head) => head.padStart(8)).join("");
-  const lines = rows.map(({ name, unit, spread, beside = "" }) => {
+  const lines = rows.map(({ name, unit, spread, isolation, beside }) => {
     const figures = [spread.min, spread.p50, spread.p90, spread.p99, spread.max].map(figure).join("");
-    return `${name.padEnd(52)}${unit.padEnd(4)}${String(spread.n).padStart(4)}${figures}  ${beside}`.trimEnd();
+    const words = [beside, isolation && `[${isolation}]`].filter((each) => each !== undefined).join("  ");
+    return `${name.padEnd(60)}${unit.padEnd(4)}${String(spread.n).padStart(4)}${figures}  ${words}`.trimEnd();
   });
-  return [`${"".padEnd(52)}${"".padEnd(4)}${"n".padStart(4)}${heads}`, ...lines].join("\n");
+  return [`${"".padEnd(60)}${"".padEnd(4)}${"n".padStart(4)}${heads}`, ...lines].join("\n");
 }
 
 /** The machine, and what else it had to do. */

@@ -1,64 +1,58 @@
 // The other ways to run a trivial job, each measured from nothing to its result, in a process of their own: the
-// supervisor never loads isolated-vm. Told {kind}, answers {ms}.
-import { fork } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { Worker } from "node:worker_threads";
-import ivm from "isolated-vm";
+// supervisor never loads isolated-vm. Told what rivals.ts says, one order after another. Its peers' processes end with it.
 import { endWithParent, sayToParent } from "./child.ts";
+import type { Rival, RivalAnswer, RivalName, RivalOrder, RivalParts } from "./rivals.ts";
 import { machineMs } from "./stats.ts";
 
-export type Rival = "isolate" | "fork" | "worker";
+const open: Record<RivalName, (parts: RivalParts) => Promise<Rival>> = {
+  isolate: async () => (await import("./rivals/node.ts")).openIsolates(),
+  fork: async (parts) => (await import("./rivals/node.ts")).openForks(parts),
+  worker: async () => (await import("./rivals/node.ts")).openWorkers(),
+  workerd: async (parts) => (await import("./rivals/workerd.ts")).openLoader(parts),
+  "workerd process": async (parts) => (await import("./rivals/workerd.ts")).openProcesses(parts),
+  "deno run": async (parts) => (await import("./rivals/deno.ts")).openRuns(parts),
+  "deno worker": async (parts) => (await import("./rivals/deno.ts")).openWorkers(parts),
+  "secure-exec": async (parts) => (await import("./rivals/secure-exec.ts")).openSecureExec(parts),
+  quickjs: async (parts) => (await import("./rivals/quickjs.ts")).openContexts(parts),
+  "quickjs module": async (parts) => (await import("./rivals/quickjs.ts")).openModules(parts),
+};
 
-interface Told {
-  kind: Rival;
-  /** A directory that a fork's program can be written to. */
-  scratch: string;
+const opened = new Map<RivalName, Rival>();
+
+async function rivalOf(kind: RivalName, parts: RivalParts): Promise<Rival> {
+  const rival = opened.get(kind) ?? (await open[kind](parts));
+  opened.set(kind, rival);
+  return rival;
 }
 
-// Plain JavaScript, so that no rival pays for the stripping of types.
-const job = "((input) => ({ ok: true }))";
-const forkProgram = `process.once("message", (input) => process.send(${job}(input)));`;
-const workerProgram = `require("node:worker_threads").parentPort.postMessage(${job}(null));`;
-
-/** New isolate, new context, compile, run, dispose: isolated-vm as one would use it without a process around it. */
-async function isolate(): Promise<number> {
+/** Counts what ends within the time, and goes on to the end of what has begun. */
+async function rateOf(rival: Rival, lanes: number, forMs: number): Promise<number> {
   const start = machineMs();
-  const made = new ivm.Isolate({ memoryLimit: 64 });
-  const context = made.createContextSync();
-  const result = made.compileScriptSync(`JSON.stringify(${job}(null))`).runSync(context);
-  made.dispose();
-  JSON.parse(String(result));
-  return machineMs() - start;
+  let count = 0;
+  const lane = async () => {
+    while (machineMs() < start + forMs) {
+      await rival.run();
+      count += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return (count * 1_000) / (machineMs() - start);
 }
 
-async function forked({ scratch }: Told): Promise<number> {
-  const path = join(scratch, "forked-job.cjs");
-  writeFileSync(path, forkProgram);
-  const start = machineMs();
-  const child = fork(path, { execArgv: [] });
-  const gone = new Promise((resolve) => child.once("exit", resolve));
-  const answered = new Promise((resolve) => child.once("message", resolve));
-  child.send({ input: null });
-  await answered;
-  const ms = machineMs() - start;
-  child.kill("SIGKILL");
-  await gone;
-  return ms;
+async function perform(order: RivalOrder): Promise<RivalAnswer> {
+  if (order.kind === "close") {
+    for (const rival of opened.values()) await rival.close();
+    opened.clear();
+    return { closed: true };
+  }
+  const rival = await rivalOf(order.kind, order.parts);
+  if (order.lanes === undefined) return { ms: await rival.run() };
+  return { perSecond: await rateOf(rival, order.lanes, order.forMs) };
 }
-
-async function worker(): Promise<number> {
-  const start = machineMs();
-  const thread = new Worker(workerProgram, { eval: true });
-  await new Promise((resolve) => thread.once("message", resolve));
-  const ms = machineMs() - start;
-  await thread.terminate();
-  return ms;
-}
-
-const rivals: Record<Rival, (told: Told) => Promise<number>> = { isolate, fork: forked, worker };
 
 endWithParent();
-process.on("message", async (told: Told) => {
-  sayToParent({ ms: await rivals[told.kind](told) });
+process.on("message", async (order: RivalOrder) => {
+  sayToParent(
+    await perform(order).catch((error: Error) => ({ error: `${order.kind}: ${error.message}` }) satisfies RivalAnswer),
+  );
 });

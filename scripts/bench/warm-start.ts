@@ -1,24 +1,23 @@
 // (a) From submission to result for a trivial job, on a warm executor, beside raw isolates, forks and workers. One of
 // each is measured in turn, in an order that is mixed anew each time, so that what disturbs the machine disturbs all.
-import { startChild } from "./child.ts";
-import type { Rival } from "./rival-host.ts";
+import { plainRivals, startRivals } from "./rivals.ts";
 import { shuffled } from "./stats.ts";
 import { type Bench, openBenchRuntime, type Timeline } from "./world.ts";
 
 /** All in ms. */
 export interface WarmStart {
   ours: number[];
-  rivals: Record<Rival, number[]>;
+  rivals: Record<(typeof plainRivals)[number], number[]>;
   /** Where the time of ours goes, from the first step of the life of a run to its last. */
   steps: Record<string, number[]>;
 }
 
-const kinds = ["ours", "isolate", "fork", "worker"] as const;
+const kinds = ["ours", ...plainRivals] as const;
 const warmupRounds = 5; // V8's own warming, of the supervisor and of the rivals' host
 
 export async function measureWarmStart(bench: Bench): Promise<WarmStart> {
   const ours = await openBenchRuntime(bench, "warm-start", { jobs: { trivial: { entry: "./jobs/trivial.ts" } } });
-  const rivals = startChild("rival-host.ts");
+  const rivals = startRivals({ scratch: bench.scratch, modules: "" });
   const found: WarmStart = { ours: [], rivals: { isolate: [], fork: [], worker: [] }, steps: {} };
   const rounds = bench.quick ? 4 : 120;
   try {
@@ -29,8 +28,7 @@ export async function measureWarmStart(bench: Bench): Promise<WarmStart> {
           const { at } = await ours.run();
           if (round >= 0) noteRun(found, at);
         } else {
-          rivals.tell({ kind, scratch: bench.scratch });
-          const { ms } = await rivals.hear<{ ms: number }>();
+          const ms = await rivals.ms(kind);
           if (round >= 0) found.rivals[kind].push(ms);
         }
       }

@@ -43,9 +43,9 @@ const warmedWithinMs = 30_000;
 export async function openBenchRuntime(
   { scratch }: Bench,
   name: string,
-  options: Omit<SandboxConfig, "state"> & { world?: World },
+  options: Omit<SandboxConfig, "state"> & { world?: World; onEvent?: (event: RunEvent) => void },
 ): Promise<BenchRuntime> {
-  const { world, ...words } = options;
+  const { world, onEvent, ...words } = options;
   const directory = import.meta.dirname;
   const state = join(scratch, name);
   const config = parseConfig({ ...words, state }, { directory, path: join(directory, "sandbox.config.ts") });
@@ -57,8 +57,11 @@ export async function openBenchRuntime(
     role: "start",
     osSandbox: "preferred",
     env: process.env,
-    onEvent: (event) => note(timelines, event),
-    onWarning: (message) => process.stderr.write(`bench: ${message}\n`),
+    onEvent(event) {
+      note(timelines, event);
+      onEvent?.(event);
+    },
+    onWarning: warnOnce,
     ...(world === undefined ? {} : { world }),
   });
   const executorClass = executorClassOf(spec);
@@ -88,6 +91,13 @@ export async function openBenchRuntime(
       await runtime.close();
     },
   };
+}
+
+const warned = new Set<string>();
+
+function warnOnce(message: string): void {
+  if (!warned.has(message)) process.stderr.write(`bench: ${message}\n`);
+  warned.add(message);
 }
 
 function note(timelines: Map<string, Record<string, number>>, event: RunEvent): void {
