@@ -34,8 +34,8 @@ const compiledWithinMs = 10_000;
 const compilerClass: ExecutorClass = { memoryBytes: 268_435_456, cpuMs: 9_999 };
 
 interface Seen {
-  /** `refused`: there will be none. */
-  state: "once" | "wanted" | "made" | "refused";
+  /** It has run twice: one is being made, was made, or can't be. */
+  isWanted: boolean;
   made?: LaunchBody;
 }
 
@@ -52,10 +52,10 @@ export function makeCodeCaches({ pool, clock }: { pool: ExecutorPool; clock: Clo
     const key = bundle.digest;
     const found = seen.get(key);
     seen.delete(key);
-    seen.set(key, found ?? { state: "once" });
+    seen.set(key, found ?? { isWanted: false });
     letGo();
-    if (found?.state === "once") {
-      found.state = "wanted";
+    if (found?.isWanted === false) {
+      found.isWanted = true;
       making = making.then(() => make(key, bundle, found));
     }
     return found?.made ?? plain;
@@ -64,12 +64,10 @@ export function makeCodeCaches({ pool, clock }: { pool: ExecutorPool; clock: Clo
   async function make(key: string, bundle: Bundle, entry: Seen): Promise<void> {
     await quiet();
     const cache = closed ? undefined : await compile(bundle).catch(() => undefined);
-    entry.state = "refused";
     if (cache === undefined || bundle.code.length + cache.length > bodyBytesMax || seen.get(key) !== entry) return;
     const body = new Uint8Array(bundle.code.length + cache.length);
     body.set(bundle.code);
     body.set(cache, bundle.code.length);
-    entry.state = "made";
     entry.made = { body, codeCacheBytes: cache.length };
     keptBytes += body.length;
     letGo();
@@ -92,6 +90,8 @@ export function makeCodeCaches({ pool, clock }: { pool: ExecutorPool; clock: Clo
     const executor = await pool.take(compilerClass);
     const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>();
     const cancel = clock.setTimer(compiledWithinMs, () => resolve(undefined));
+    stopWaiting = () => resolve(undefined);
+    if (closed) stopWaiting();
     try {
       executor.onFrame(({ header, body }) => resolve(header.type === "compiled" && body.length > 0 ? body : undefined));
       executor.onGarbage(() => resolve(undefined));
