@@ -9,7 +9,8 @@ export function holdingProject(t: Test, world: IssuerWorld): Promise<Project> {
   const credential = JSON.stringify({ ...world.credential, issuer: "held", ttl: "2m", purpose: "test" });
   const identity = world.identity === undefined ? "" : "identity: { audiences: ['https://verifier.test'] },";
   const network = world.network === undefined ? "" : `network: ${JSON.stringify(world.network)},`;
-  const top = `issuers: { held: ${JSON.stringify(world.issuer)} },`;
+  // More at once than wait ready: a run that finds none is launched, or fails, and isn't kept waiting for a place.
+  const top = `scheduler: { concurrency: 8 }, issuers: { held: ${JSON.stringify(world.issuer)} },`;
   return makeProject(t, {
     config: configOf(
       { holds: `credential: ${credential}, ${network} ${identity} limits: { wall: "60s" },` },

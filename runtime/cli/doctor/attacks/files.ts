@@ -68,7 +68,8 @@ function plantedLink({ bait }: Place): Attack {
     expects: "not followed: neither read, listed, written nor removed beyond",
     jobs: {
       attack: {
-        body: `c.log.info("here");
+        body: `await c.files.list("/"); // then the directory is there
+          c.log.info("here");
           while (!(await c.files.list("/")).some(({ name }) => name === "link-directory")) await new Promise((f) => setTimeout(f, 5));
           const code = (e) => e.code ?? e.name;
           return [await c.files.readText("/link").catch(code), await c.files.readText("/link-directory/secret.txt").catch(code),
