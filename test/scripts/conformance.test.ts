@@ -39,7 +39,7 @@ const root = t.testdir({
   webidl: {
     "theirs.any.js":
       'test(() => { if (typeof process !== "object") throw new Error("no Node") }, "Node, not a run");\n',
-    "endless.any.js": "for (;;);\n",
+    "endless.any.js": "console.log('begun');\nfor (;;);\n",
     "broken.any.js": "throw new Error('before any test');\n",
   },
 });
@@ -116,7 +116,7 @@ t.test("an interrupted pass leaves a process or its directory behind", async (t)
   const files = () => readdirSync(scratch, { recursive: true }).map(String);
   const children = () =>
     readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim().split(" ").filter(Boolean);
-  const isRunning = () => files().some((path) => /\/state\/runs\/./.test(path)) && children().some(isInNode);
+  const isRunning = () => files().some((path) => /\/state\/logs\/./.test(path)) && children().some(isInNode);
   while (child.exitCode === null && !isRunning()) await wait(10);
   const started = children();
   child.kill("SIGINT");
