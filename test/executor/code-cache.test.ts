@@ -1,54 +1,24 @@
 // V8's code cache for a job's bundle: who makes it, what it is kept under, and that a wrong one does no harm. V8 takes a
 // cache for whatever source has the same length, so that last one is shown with what it would do.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import t, { type Test } from "tap";
-import { findCgroups } from "../../runtime/adapters/system/cgroup.ts";
+import t from "tap";
 import { systemClock } from "../../runtime/adapters/system/clock.ts";
-import { prepareExecutorFiles } from "../../runtime/adapters/system/executor-files.ts";
-import { makeExecutorPool, type PoolOptions, type SandboxedPool } from "../../runtime/adapters/system/executor-pool.ts";
+import type { SandboxedPool } from "../../runtime/adapters/system/executor-pool.ts";
 import { type CodeCaches, makeCodeCaches } from "../../runtime/core/bundle/code-cache.ts";
 import { digestOf } from "../../runtime/core/bundle/digest.ts";
 import type { Bundle } from "../../runtime/ports/bundler.ts";
 import type { Frame } from "../../runtime/protocol/frame.ts";
-import { watchResidue } from "../../runtime/testkit/residue.ts";
+import { bundleText, launchHeader, openPools, wanted } from "../support/pool.ts";
 import { impostor } from "./impostor.ts";
 
-const directory = mkdtempSync(join(tmpdir(), "mayfly-code-cache-"));
-t.teardown(() => rmSync(directory, { recursive: true, force: true }));
-const files = await prepareExecutorFiles(join(directory, "cache"));
-const installation = "0000f0cc";
-const wanted = { memoryBytes: 64 * 1_048_576, cpuMs: 10_000 };
-let pools = 0;
-
-async function withPool(
-  t: Test,
-  tell: (pool: SandboxedPool) => Promise<void>,
-  options: Partial<PoolOptions> = {},
-): Promise<void> {
-  const residue = watchResidue();
-  pools += 1;
-  const pool = makeExecutorPool({
-    files,
-    cgroups: findCgroups(installation),
-    clock: systemClock,
-    path: process.env.PATH ?? "",
-    osSandbox: "preferred",
-    owner: `code-cache-${pools}`,
-    onWarning: (message) => t.comment(message),
-    ...options,
-  });
-  await tell(pool);
-  await pool.close();
-  t.same(await residue.settle({ stateDirectory: directory, installation }, 5_000), [], "nothing is left");
-}
+const { directory, files, withPool } = await openPools(t, "0000f0cc");
 
 /** Long enough to be worth a cache: 2,000 functions that nobody calls. */
 const ballast = Array.from({ length: 2_000 }, (_, n) => `function f${n}(x) { return x + ${n}; }`).join("\n");
 
 function bundleOf(body: string, before = ""): Bundle {
-  const text = `${ballast}\n${before}\n__mayflyRegister({ kind: "mayfly.job", run: async (c) => { ${body} } });`;
+  const text = `${ballast}\n${before}\n${bundleText(body)}`;
   const code = new TextEncoder().encode(text);
   return { code, digest: digestOf(code), sourceMap: "{}", inputs: [] };
 }
@@ -71,25 +41,14 @@ async function launch(
   const executor = await pool.take(wanted);
   const { promise, resolve } = Promise.withResolvers<Frame>();
   executor.onFrame(resolve);
-  const header = {
-    type: "launch",
-    runId: "r",
-    job: "j",
-    input: "null",
-    runMs: 10_000,
-    resultBytesMax: 1_000,
-    isolate: { webAssembly: false, sharedMemory: false },
-    clock: { mode: "real" },
-    codeCacheBytes: cache.length,
-  };
-  executor.send({ header, body: Buffer.concat([code, cache]) });
+  executor.send({ header: launchHeader({ codeCacheBytes: cache.length }), body: Buffer.concat([code, cache]) });
   const { header: said, body } = await promise;
   await executor.kill(5_000);
   return { ...said, result: said.type === "done" ? JSON.parse(Buffer.from(body).toString()) : undefined };
 }
 
 t.test("a bundle that runs again: its cache comes from an executor that compiled it and ran nothing", (t) =>
-  withPool(t, async (pool) => {
+  withPool(t, {}, async (pool) => {
     const caches = makeCodeCaches({ pool, clock: systemClock });
     const bundle = bundleOf("return f1(1);");
     t.equal(caches.launchBody(bundle).codeCacheBytes, 0, "the first run waits for nothing");
@@ -109,7 +68,7 @@ t.test("a bundle that runs again: its cache comes from an executor that compiled
 );
 
 t.test("two bundles of the same length, which V8 can't tell apart by a cache: each has its own", (t) =>
-  withPool(t, async (pool) => {
+  withPool(t, {}, async (pool) => {
     const caches = makeCodeCaches({ pool, clock: systemClock });
     const saying = (word: string) => bundleOf("return globalThis.said;", `globalThis.said = "${word}";`);
     const [one, two] = [saying("one"), saying("two")];
@@ -128,7 +87,7 @@ t.test("two bundles of the same length, which V8 can't tell apart by a cache: ea
 );
 
 t.test("bytes that are no cache of V8's, or a part of one: the job runs as if there were none", (t) =>
-  withPool(t, async (pool) => {
+  withPool(t, {}, async (pool) => {
     const caches = makeCodeCaches({ pool, clock: systemClock });
     const bundle = bundleOf("return 'right';");
     const cache = (await cached(caches, bundle)) ?? new Uint8Array(0);
@@ -139,7 +98,7 @@ t.test("bytes that are no cache of V8's, or a part of one: the job runs as if th
 );
 
 t.test("what doesn't compile, is short, or was changed since its digest was taken gets none", (t) =>
-  withPool(t, async (pool) => {
+  withPool(t, {}, async (pool) => {
     const caches = makeCodeCaches({ pool, clock: systemClock });
     const short: Bundle = { ...bundleOf(""), code: new TextEncoder().encode("1") };
     const changed = { ...bundleOf("return 1;"), digest: digestOf(short.code) };
@@ -164,21 +123,17 @@ for (const [name, act] of Object.entries({
       .replace("async function act() {  }", `async function act() { ${act} }`);
     const entry = join(directory, `impostor-${name.length}.cjs`);
     writeFileSync(entry, script, { mode: 0o644 });
-    await withPool(
-      t,
-      async (pool) => {
-        const caches = makeCodeCaches({ pool, clock: systemClock });
-        const bundle = bundleOf("return 1;");
-        t.equal(await cached(caches, bundle, 1_500), undefined);
-        t.equal(caches.launchBody(bundle).body, bundle.code);
-        await caches.close();
-      },
-      { files: { ...files, entry } },
-    );
+    await withPool(t, { files: { ...files, entry } }, async (pool) => {
+      const caches = makeCodeCaches({ pool, clock: systemClock });
+      const bundle = bundleOf("return 1;");
+      t.equal(await cached(caches, bundle, 1_500), undefined);
+      t.equal(caches.launchBody(bundle).body, bundle.code);
+      await caches.close();
+    });
   });
 
 t.test("closed while one is being made: nothing is left, and nothing more is made", (t) =>
-  withPool(t, async (pool) => {
+  withPool(t, {}, async (pool) => {
     const caches = makeCodeCaches({ pool, clock: systemClock });
     const bundle = bundleOf("return 1;");
     caches.launchBody(bundle);

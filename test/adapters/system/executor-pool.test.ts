@@ -3,54 +3,21 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import t, { type Test } from "tap";
-import tmp from "tmp";
+import t from "tap";
 import { findCgroups } from "../../../runtime/adapters/system/cgroup.ts";
 import { systemClock } from "../../../runtime/adapters/system/clock.ts";
-import { type ExecutorFiles, prepareExecutorFiles } from "../../../runtime/adapters/system/executor-files.ts";
-import {
-  makeExecutorPool,
-  type PoolOptions,
-  type SandboxedPool,
-} from "../../../runtime/adapters/system/executor-pool.ts";
+import type { ExecutorFiles } from "../../../runtime/adapters/system/executor-files.ts";
 import { isRunning, readDataBytes, readStat } from "../../../runtime/adapters/system/proc.ts";
 import { killLeftBehind } from "../../../runtime/adapters/system/process-identity.ts";
 import type { Clock } from "../../../runtime/ports/clock.ts";
 import type { ExecutorProcess } from "../../../runtime/ports/executor-process.ts";
 import type { Frame } from "../../../runtime/protocol/frame.ts";
-import { watchResidue } from "../../../runtime/testkit/residue.ts";
 import { impostor } from "../../executor/impostor.ts";
+import { bundleText, launchHeader, openPools, wanted } from "../../support/pool.ts";
 
-const { name: directory, removeCallback } = tmp.dirSync({ unsafeCleanup: true });
-t.teardown(removeCallback);
-const files = await prepareExecutorFiles(join(directory, "cache"));
-const wanted = { memoryBytes: 64 * 1_048_576, cpuMs: 10_000 };
 const installation = "0000f001";
+const { directory, files, withPool } = await openPools(t, installation);
 const empty = new Uint8Array(0);
-let pools = 0;
-
-async function withPool(
-  t: Test,
-  options: Partial<PoolOptions>,
-  tell: (pool: SandboxedPool, warnings: string[]) => Promise<void>,
-): Promise<void> {
-  const residue = watchResidue();
-  const warnings: string[] = [];
-  pools += 1;
-  const pool = makeExecutorPool({
-    files,
-    cgroups: findCgroups(installation),
-    clock: systemClock,
-    path: process.env.PATH ?? "",
-    osSandbox: "preferred",
-    owner: `test-${pools}`, // unique, as in an installation: groups are named by it
-    onWarning: (message) => warnings.push(message),
-    ...options,
-  });
-  await tell(pool, warnings);
-  await pool.close();
-  t.same(await residue.settle({ stateDirectory: directory, installation }, 5_000), [], "nothing is left");
-}
 
 function withScript(script: string): ExecutorFiles {
   const entry = join(directory, `script-${Buffer.from(script).length}-${script.length}.cjs`);
@@ -61,20 +28,7 @@ function withScript(script: string): ExecutorFiles {
 function launch(executor: ExecutorProcess, body: string, runMs: number): Promise<Frame> {
   const { promise, resolve } = Promise.withResolvers<Frame>();
   executor.onFrame(resolve);
-  const header = {
-    type: "launch",
-    runId: "r",
-    job: "j",
-    input: "null",
-    runMs,
-    resultBytesMax: 1_000,
-    isolate: { webAssembly: false, sharedMemory: false },
-    clock: { mode: "real" },
-  };
-  executor.send({
-    header,
-    body: Buffer.from(`__mayflyRegister({ kind: "mayfly.job", run: async (c) => { ${body} } });`),
-  });
+  executor.send({ header: launchHeader({ runMs }), body: Buffer.from(bundleText(body)) });
   return promise;
 }
 

@@ -5,18 +5,15 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { findCgroups } from "../../../runtime/adapters/system/cgroup.ts";
 import { systemClock } from "../../../runtime/adapters/system/clock.ts";
-import { prepareExecutorFiles } from "../../../runtime/adapters/system/executor-files.ts";
-import { makeExecutorPool } from "../../../runtime/adapters/system/executor-pool.ts";
 import { makeReuse } from "../../../runtime/adapters/system/executor-reuse.ts";
 import { readStat } from "../../../runtime/adapters/system/proc.ts";
 import type { Clock } from "../../../runtime/ports/clock.ts";
 import type { ExecutorProcess } from "../../../runtime/ports/executor-process.ts";
 import { impostor } from "../../executor/impostor.ts";
+import { openPools, wanted } from "../../support/pool.ts";
 
 const MiB = 1_048_576;
-const wanted = { memoryBytes: 64 * MiB, cpuMs: 10_000 };
 
 /** Takes as much memory as it is told to, and touches it. */
 const taker = `
@@ -131,8 +128,7 @@ t.test("nobody comes: after half a minute it is ended, and at the end of all tha
   t.notOk(await reuse.giveBack(second.executor, wanted, "k"), "closed");
 });
 
-const directory = t.testdir();
-const files = await prepareExecutorFiles(join(directory, "cache"));
+const { directory, files, withPool } = await openPools(t, "0000f0ee");
 
 for (const [name, onRenew, isKept] of [
   [
@@ -149,18 +145,10 @@ for (const [name, onRenew, isKept] of [
   t.test(`${name}: ${isKept ? "kept" : "not kept"}`, async (t) => {
     const entry = join(directory, `renewed-${isKept}.cjs`);
     writeFileSync(entry, impostor("", `onReply = (header) => { ${onRenew} };`), { mode: 0o644 });
-    const pool = makeExecutorPool({
-      files: { ...files, entry },
-      cgroups: findCgroups("0000f0ee"),
-      clock: systemClock,
-      path: process.env.PATH ?? "",
-      osSandbox: "preferred",
-      owner: `reuse-${isKept}`,
-      reuse: { runsMax: 3, idleMax: 1 },
-      onWarning: (message) => t.comment(message),
+    const reuse = { runsMax: 3, idleMax: 1 };
+    await withPool(t, { files: { ...files, entry }, reuse }, async (pool) => {
+      const executor = await pool.take(wanted, "key");
+      t.equal(await pool.giveBack(executor, wanted, "key"), isKept);
+      if (!isKept) await executor.kill(5_000);
     });
-    const executor = await pool.take(wanted, "key");
-    t.equal(await pool.giveBack(executor, wanted, "key"), isKept);
-    if (!isKept) await executor.kill(5_000);
-    await pool.close();
   });
