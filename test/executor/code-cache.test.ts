@@ -47,7 +47,7 @@ async function launch(
   return { ...said, result: said.type === "done" ? JSON.parse(Buffer.from(body).toString()) : undefined };
 }
 
-t.test("a bundle that runs again: its cache comes from an executor that compiled it and ran nothing", (t) =>
+t.test("[ISO-17] a bundle that runs again: its cache comes from an executor that compiled it and ran nothing", (t) =>
   withPool(t, {}, async (pool) => {
     const caches = makeCodeCaches({ pool, clock: systemClock });
     const bundle = bundleOf("return f1(1);");
@@ -67,7 +67,7 @@ t.test("a bundle that runs again: its cache comes from an executor that compiled
   }),
 );
 
-t.test("two bundles of the same length, which V8 can't tell apart by a cache: each has its own", (t) =>
+t.test("[ISO-17] two bundles of the same length, which V8 can't tell apart by a cache: each has its own", (t) =>
   withPool(t, {}, async (pool) => {
     const caches = makeCodeCaches({ pool, clock: systemClock });
     const saying = (word: string) => bundleOf("return globalThis.said;", `globalThis.said = "${word}";`);

@@ -37,7 +37,7 @@ for (const [name, damage] of Object.entries({
   "it is empty": (path: string) => truncateSync(path, 0),
   "something was added": (path: string) => appendFileSync(path, "more"),
 }))
-  t.test(`${name}: it is removed, and another one made and tried`, async (t) => {
+  t.test(`[ISO-17] ${name}: it is removed, and another one made and tried`, async (t) => {
     const { cache, files } = await kept(t);
     damage(files.codeCache);
     const damaged = readFileSync(files.codeCache);
