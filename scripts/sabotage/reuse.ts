@@ -2,6 +2,8 @@
 import type { Sabotage } from "./sabotage.ts";
 
 const runs = ["test/executor/reuse.test.ts"];
+const keys = ["test/core/scheduler/reuse.test.ts"];
+const endings = ["test/core/scheduler/teardown.test.ts"];
 const waiting = ["test/adapters/system/executor-reuse.test.ts"];
 const bundles = ["test/executor/code-cache.test.ts"];
 const globals = ["test/adapters/system/guest-cache.test.ts"];
@@ -14,7 +16,7 @@ export const reuseSabotages: readonly Sabotage[] = [
     file: "runtime/core/scheduler/reuse.ts",
     find: "[spec.tenant, spec.name, bundle.digest]",
     replace: "[spec.name, bundle.digest]",
-    caughtBy: runs,
+    caughtBy: keys,
   },
   {
     id: "reuse-any-bundle",
@@ -41,7 +43,7 @@ export const reuseSabotages: readonly Sabotage[] = [
     file: "runtime/core/scheduler/teardown.ts",
     find: 'const isKept = ending.state === "succeeded" && ',
     replace: "const isKept = ",
-    caughtBy: runs,
+    caughtBy: endings,
   },
   {
     id: "reuse-without-number",
