@@ -1,5 +1,6 @@
 // Where web-platform-tests come from: a folder that is named, or the part of it that Node tests itself with, from Debian's
-// source package of nodejs. That is fetched by apt, checked against Debian's signatures, and unpacked once.
+// source package of nodejs. That is fetched by apt from the mirror that this machine uses, checked against Debian's
+// signatures, and unpacked once.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +9,6 @@ import { MayflyError } from "../../runtime/model/error.ts";
 
 /** The release whose Node is nearest to ours. */
 const release = "forky";
-const mirror = "http://deb.debian.org/debian";
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const cache = fileURLToPath(new URL("../../node_modules/.cache/web-platform-tests/", import.meta.url));
 const kept = join(cache, release);
@@ -19,7 +19,7 @@ export function findWpt(named: string | undefined): string | undefined {
   return existsSync(kept) ? kept : undefined;
 }
 
-/** @returns the folder. @throws MayflyError `conformance_tests_missing` that says how to name one. */
+/** @returns the folder. @throws MayflyError `usage` that says how to name one. */
 export async function obtainWpt(named: string | undefined): Promise<string> {
   const found = findWpt(named);
   if (found !== undefined) return found;
@@ -35,7 +35,7 @@ export async function obtainWpt(named: string | undefined): Promise<string> {
       code: "usage",
       message: "web-platform-tests could not be fetched",
       found: String(cause).split("\n", 1)[0]?.slice(0, 200) ?? "",
-      needed: "apt-get and Debian's mirror, or a checkout of web-platform-tests",
+      needed: "apt-get with a mirror of Debian's among its sources, or a checkout of web-platform-tests",
       next: "set WPT_ROOT to a folder of web-platform-tests",
       cause,
     });
@@ -44,7 +44,19 @@ export async function obtainWpt(named: string | undefined): Promise<string> {
   }
 }
 
+/** @param targets lines of `label url`, as apt has them: without a label where it has not looked yet. */
+export function mirrorOf(targets: string): string | undefined {
+  const lines = targets.split("\n").map((line) => line.trim());
+  const known =
+    lines.find((line) => /^Debian https?:/.test(line)) ?? lines.find((line) => /^https?:.*\/debian\/?$/.test(line));
+  return known?.replace(/^Debian /, "");
+}
+
 function fetchInto(work: string): void {
+  const mirror = mirrorOf(
+    execFileSync("apt-get", ["indextargets", "--format", "$(LABEL) $(REPO_URI)"], { encoding: "utf8" }),
+  );
+  if (mirror === undefined) throw new Error("apt has no mirror of Debian's among its sources");
   mkdirSync(join(work, "lists/partial"), { recursive: true });
   const list = join(work, "sources.list");
   writeFileSync(list, `deb-src [signed-by=${keyring}] ${mirror} ${release} main\n`);

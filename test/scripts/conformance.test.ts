@@ -9,6 +9,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import t from "tap";
 import { directories } from "../../scripts/conformance/corpus.ts";
 import { documentOf } from "../../scripts/conformance/document.ts";
+import { mirrorOf } from "../../scripts/conformance/obtain.ts";
 import { reasons } from "../../scripts/conformance/reasons.ts";
 import { projectRoot } from "../../scripts/tap/run.ts";
 
@@ -96,6 +97,17 @@ t.test("a folder without tests, or a directory that nobody knows, ends as if all
   t.match(unknown.stderr, /no directory "svg"/);
   const part = await conformance(["--write", "--only", "console"]);
   t.equal(part.code, 2, "the document is of all or of none");
+});
+
+t.test("a mirror of security updates, or of another distribution, is taken for Debian's", async (t) => {
+  const others = "Debian-Security https://mirror.example/debian-security/\nUbuntu https://mirror.example/ubuntu/\n";
+  t.equal(mirrorOf(`${others}Debian https://mirror.example/debian/\n`), "https://mirror.example/debian/");
+  t.equal(
+    mirrorOf(" https://mirror.example/debian-security/\n https://mirror.example/debian/\n"),
+    "https://mirror.example/debian/",
+  );
+  t.equal(mirrorOf(others), undefined);
+  t.equal(mirrorOf(""), undefined);
 });
 
 function isInNode(pid: string): boolean {
