@@ -43,7 +43,7 @@ export const reuseSabotages: readonly Sabotage[] = [
     file: "runtime/core/scheduler/teardown.ts",
     find: 'const isKept = ending.state === "succeeded" && ',
     replace: "const isKept = ",
-    caughtBy: endings,
+    caughtBy: [...runs, ...endings],
   },
   {
     id: "reuse-without-number",
