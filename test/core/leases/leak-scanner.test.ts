@@ -102,7 +102,9 @@ t.test("[CRED-12] regular expressions, JSON, terminals: all text is just bytes",
 });
 
 t.test("[CRED-12] text made of near matches costs a bounded number of steps a byte, however long", async (t) => {
-  const canary = makeCanary();
+  let canary = makeCanary();
+  // One of sixteen goes on as it begins: then its first eleven characters, repeated, hold twelve of it, and are no near match.
+  while (canary[11] === canary[0]) canary = makeCanary();
   const near = [
     canary.slice(0, 11), // windows that miss by one
     canary.slice(3, 10),
