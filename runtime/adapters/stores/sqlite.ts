@@ -194,7 +194,8 @@ function makeStore(db: DatabaseSync, { clock, seals, path }: SqliteStoreOptions)
         statements.putOwner.run(owner.id, JSON.stringify(owner), fence.take(owner.id));
         return true;
       });
-      if (isFirst && owner.role === "start" && journal.onDisk) {
+      // A command of one run does it as it closes; to wait for a slow disk would hold up all the runs of a longer one.
+      if (isFirst && owner.role !== "run" && journal.onDisk) {
         db.exec("PRAGMA wal_autocheckpoint = 0");
         journal.takeCheckpoints();
       }
