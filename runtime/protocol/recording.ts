@@ -167,7 +167,9 @@ function headOf(head: Record<string, unknown>): EventHead {
   const { type, version } = head;
   if (typeof type !== "string" || !Object.hasOwn(heads, type)) throw new RecordingInvalid("an event of unknown type");
   if (type === "about" && version !== recordingVersion)
-    throw new RecordingInvalid(`version ${String(version).slice(0, 20)}, where this Mayfly reads ${recordingVersion}`);
+    throw new RecordingInvalid(
+      `version ${typeof version === "number" ? version : `(a ${typeof version})`}, where this Mayfly reads ${recordingVersion}`,
+    );
   const checked = heads[type as EventType].safeParse(head);
   if (!checked.success) throw new RecordingInvalid(`an event of type ${type} that is none`);
   return checked.data as EventHead;
