@@ -67,6 +67,7 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
   try {
     const pair = options.hostKey ?? makeKeyPair();
     await writeFile(join(directory, "host"), privateKeyText(pair, randomBytes(4), "host"), { mode: 0o600 });
+    await mkdir(join(directory, "home"), { mode: 0o700 });
     await writeFile(join(directory, "principals"), options.principals.map((line) => `${line}\n`).join(""));
     for (let attempt = 1; ; attempt += 1) {
       const port = options.port ?? (await freePort());
@@ -141,6 +142,8 @@ function configText(directory: string, port: number, { authority, list }: SshSer
     StrictModes: "no", // the directory is below one that all may write to
     MaxStartups: 100,
     LogLevel: "VERBOSE",
+    // bash reads the home's .bashrc in every session of sshd's: what stands in it is no part of the server.
+    SetEnv: `HOME=${join(directory, "home")}`,
   };
   // Tests are refused so often that their address would be shut out (sshd_config(5), from 9.8 on).
   if (hasPenalties()) words.PerSourcePenalties = "no";
