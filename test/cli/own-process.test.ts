@@ -7,6 +7,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { allocatorSettings, youngSpaceFlag } from "../../runtime/adapters/system/own-memory.ts";
 import { openToOthers } from "../../runtime/adapters/system/own-process.ts";
+import { childEnv } from "../support/child-env.ts";
 import { configOf, eventually, launch, ledgerOf, makeProject, mayfly, type Project } from "../support/cli.ts";
 import { holding, vaultProject } from "../support/holding.ts";
 import { recordAtEnd, startMayfly } from "../support/start.ts";
@@ -142,9 +143,8 @@ t.test("[CRED-15] the same look, where the memory may be written: it finds the c
 });
 
 t.test("[CRASH-18] without the policy the same fault ends its process (twin)", async (t) => {
-  const { NODE_OPTIONS: _, ...env } = process.env;
   const script = `${faulty("x")} setInterval(() => {}, 1_000); process.stdout.write("ready");`;
-  const bare = spawn(process.execPath, ["-e", script], { env, stdio: ["ignore", "pipe", "ignore"] });
+  const bare = spawn(process.execPath, ["-e", script], { env: childEnv(), stdio: ["ignore", "pipe", "ignore"] });
   await once(bare.stdout, "data");
   bare.kill("SIGWINCH");
   const [code] = await once(bare, "exit");

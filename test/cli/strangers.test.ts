@@ -5,6 +5,7 @@ import { chmodSync, cpSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { leaseIdOf, type RunId } from "../../runtime/model/ids.ts";
+import { childEnv } from "../support/child-env.ts";
 import { configOf, eventually, ledgerOf, makeProject, mayfly, type Project, recordOf } from "../support/cli.ts";
 import { holding, vaultProject } from "../support/holding.ts";
 import { nobody, whyNobodyCanNot } from "../support/nobody.ts";
@@ -57,10 +58,9 @@ t.test("[CRED-34] another user of the machine, with the id of a lease", { skip: 
 });
 
 function connectsAsNobody(socket: string): string {
-  const { NODE_OPTIONS: _, ...env } = process.env;
   const script = `require("node:net").connect(${JSON.stringify(socket)})
     .on("error", ({ code }) => console.log(code)).on("connect", () => { console.log("connected"); process.exit(); });`;
-  const options = { uid: nobody, gid: nobody, cwd: "/", env, encoding: "utf8" } as const;
+  const options = { uid: nobody, gid: nobody, cwd: "/", env: childEnv(), encoding: "utf8" } as const;
   return spawnSync(process.execPath, ["-e", script], options).stdout.trim();
 }
 

@@ -5,10 +5,10 @@ import { crashCampaign } from "./campaign.ts";
 
 const kills = Number(process.env.CRASH_KILLS ?? 100);
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
-t.setTimeout(600_000);
+t.setTimeout(1_500_000);
 
 t.test("a hundred crashes leave no live credential, process, directory or run without an end", async (t) => {
-  t.setTimeout(600_000);
+  t.setTimeout(1_500_000);
   t.comment(`seed ${seed}`);
   const found = await crashCampaign(t, { kills, seed });
   const { violations, auditVerify, ...counts } = found;

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import tmp from "tmp";
 import type { SandboxConfig } from "../../runtime/config.ts";
 import type { RunRecord } from "../../runtime/model/run.ts";
+import { childEnv } from "../support/child-env.ts";
 import type { Issued, IssuerWorld, OpenIssuerWorld } from "../worlds/world.ts";
 import { recoveryMs } from "./campaign.ts";
 import { handlePoints, type Point, points } from "./points.ts";
@@ -183,7 +184,7 @@ interface Child {
 }
 
 async function startChild(options: ChildOptions): Promise<Child> {
-  const child = fork(join(import.meta.dirname, "points-child.ts"), { execArgv: [] });
+  const child = fork(join(import.meta.dirname, "points-child.ts"), { execArgv: [], env: childEnv() });
   const gone = once(child, "exit").then(([code, signal]) => ({ code, signal }) as { code: number; signal: string });
   const next = heard(child);
   child.send(options);

@@ -6,6 +6,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import tmp from "tmp";
 import { allocatorSettings, youngSpaceFlag } from "../../runtime/adapters/system/own-memory.ts";
+import { childEnv } from "../support/child-env.ts";
 import { compareGaps, type Gap } from "../support/gaps.ts";
 import type { Findings } from "./judge.ts";
 import { startHostileServer } from "./server.ts";
@@ -35,11 +36,11 @@ export async function hostileCampaign(options: HostileOptions): Promise<Findings
   const server = await startHostileServer();
   const control = fork(join(import.meta.dirname, "control.ts"), {
     execArgv: [],
-    env: { ...process.env, TMPDIR: directory },
+    env: { ...childEnv(), TMPDIR: directory },
   });
   const supervisor = fork(join(import.meta.dirname, "supervisor.ts"), {
     execArgv: ["--expose-gc", youngSpaceFlag],
-    env: { ...process.env, ...allocatorSettings, TMPDIR: join(directory, "tmp") }, // as `mayfly start` has it
+    env: { ...childEnv(), ...allocatorSettings, TMPDIR: join(directory, "tmp") }, // as `mayfly start` has it
   });
   const stop = () => void (supervisor.connected && supervisor.send({ stop: true }));
   options.stop?.addEventListener("abort", stop);

@@ -87,10 +87,12 @@ export interface CliOptions {
 /** Starts `mayfly <args>` in the project. It is killed by its pid when `t` ends, should it still run then. */
 export function launch(t: Scope, project: Project, args: readonly string[], options: CliOptions = {}): Running {
   const { env = {}, input = "", before = [] } = options;
+  const { PATH = "", NODE_COMPILE_CACHE } = process.env;
+  const compiled = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
   // The test runner puts its own hooks into NODE_OPTIONS of every child: they are no part of what is tried here.
   const child = spawn("/usr/bin/env", ["-u", "NODE_OPTIONS", ...before, process.execPath, mainFile, ...args], {
     cwd: project.directory,
-    env: { PATH: process.env.PATH ?? "", NO_COLOR: "1", ...env },
+    env: { PATH, NO_COLOR: "1", ...compiled, ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });
   child.stdin.on("error", () => {});

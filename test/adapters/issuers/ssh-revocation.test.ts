@@ -26,6 +26,7 @@ import { isRunning, readStat } from "../../../runtime/adapters/system/proc.ts";
 import type { Clock } from "../../../runtime/ports/clock.ts";
 import { newLease } from "../../../runtime/testkit/issuer-contract.ts";
 import { startSshServer, trySshLogin } from "../../../runtime/testkit/ssh-server.ts";
+import { childEnv } from "../../support/child-env.ts";
 import { eventually } from "../../support/cli.ts";
 import { exec, issue, needsSshd, placesIn, type SshWorld, signal, worldFor } from "./ssh-world.ts";
 
@@ -309,7 +310,7 @@ async function killable(t: Test, world: SshWorld): Promise<{ child: ChildProcess
     programs,
     user: world.server.user,
   };
-  const child = fork(join(import.meta.dirname, "ssh-child.ts"), { execArgv: [] });
+  const child = fork(join(import.meta.dirname, "ssh-child.ts"), { execArgv: [], env: childEnv() });
   // Says nothing and reads nothing: only the end of its connection ends the session.
   child.send({ ...options, run: `echo $PPID $$ > ${file}; exec sleep 600` });
   const [pid = 0, sleeper = 0] = await eventually(() => {

@@ -15,6 +15,7 @@ import { withProcessLock } from "../../../runtime/adapters/stores/process-lock.t
 import { systemRandom } from "../../../runtime/adapters/system/random.ts";
 import { newLease } from "../../../runtime/testkit/issuer-contract.ts";
 import { openssl, opensslVerify } from "../../../runtime/testkit/openssl.ts";
+import { childEnv } from "../../support/child-env.ts";
 import type { ChildFound } from "./x509-child.ts";
 import { openIssuer, partsIn, requestFor, signal } from "./x509-world.ts";
 
@@ -288,7 +289,7 @@ t.test("many revocations at once share a list, and each is on it when it returns
 });
 
 function startChild(t: Test, ...args: string[]) {
-  const child = fork(join(import.meta.dirname, "x509-child.ts"), args, { execArgv: [] });
+  const child = fork(join(import.meta.dirname, "x509-child.ts"), args, { execArgv: [], env: childEnv() });
   const gone = once(child, "exit");
   t.teardown(() => {
     child.kill("SIGKILL");

@@ -12,6 +12,7 @@ import { systemRandom } from "../../../runtime/adapters/system/random.ts";
 import { makeSeals, verifyChain } from "../../../runtime/core/audit/chain.ts";
 import { handClock } from "../../core/leases/world.ts";
 import { makeRandom } from "../../crash/random.ts";
+import { childEnv } from "../../support/child-env.ts";
 
 t.setTimeout(180_000);
 
@@ -60,10 +61,9 @@ function traced(t: Test): Call[] {
   const path = join(directory, "ledger.db");
   const calls = "trace=pwrite64,write,fsync,fdatasync,ftruncate";
   const options = ["-f", "-qq", "-y", "-xx", "-s", "2000000", "-e", calls, "-e", "signal=none", "-o", log];
-  const { NODE_OPTIONS: _, ...env } = process.env;
   const node = [process.execPath, "--input-type=module", "-e", committing(path)];
   const cwd = fileURLToPath(new URL("../../..", import.meta.url));
-  spawnSync("strace", [...options, ...node], { cwd, env, stdio: ["ignore", "ignore", "inherit"] });
+  spawnSync("strace", [...options, ...node], { cwd, env: childEnv(), stdio: ["ignore", "ignore", "inherit"] });
   return whole(readFileSync(log, "latin1").split("\n")).flatMap(callOf);
 }
 
@@ -233,8 +233,7 @@ function underFault(t: Test, inject: string, body: string): string[] {
     const commit = () => store.commit([{ audit: { type: "alert" } }]);
     ${body}
     await store.close();`;
-  const { NODE_OPTIONS: _, ...rest } = process.env;
-  const env = { ...rest, UV_THREADPOOL_SIZE: "1" }; // strace counts the calls of each thread
+  const env = { ...childEnv(), UV_THREADPOOL_SIZE: "1" }; // strace counts the calls of each thread
   const options = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", `inject=fdatasync:${inject}`];
   const node = [process.execPath, "--input-type=module", "-e", script];
   const cwd = fileURLToPath(new URL("../../..", import.meta.url));
