@@ -2,6 +2,7 @@
 // `mayfly`: parses the command line and hands over to one file a verb. Every failure leaves through `fail`, with the
 // exit code that its kind stands for.
 import { Command, CommanderError } from "commander";
+import { settleMemory } from "../adapters/system/own-memory.ts";
 import { exitCodes } from "../model/error.ts";
 import { fail } from "./print.ts";
 
@@ -61,7 +62,10 @@ command("start", "serve schedules and submissions until SIGTERM (drains) or SIGI
     "--allow-missing-sandbox",
     "serve although a layer of the operating system's sandbox is missing; one that is broken is never waived",
   )
-  .action(async (options) => (await import("./commands/start.ts")).start(options));
+  .action(async (options) => {
+    settleMemory(process.env);
+    return (await import("./commands/start.ts")).start(options);
+  });
 
 withInput(command("submit", "hand a run to the running `mayfly start`").argument("<job>"))
   .option("--key <key>", "idempotency key: the same key is the same run")

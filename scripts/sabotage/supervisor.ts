@@ -8,11 +8,30 @@ const ownProcess = "runtime/adapters/system/own-process.ts";
 
 export const supervisorSabotages: readonly Sabotage[] = [
   {
+    id: "supervisor-launches-before-its-trial",
+    defence: "no run is launched before the defences were tried",
+    threats: ["CRASH-06"],
+    file: "runtime/cli/commands/start.ts",
+    find: "reaper.recover({ launch: false })",
+    replace: "reaper.recover()",
+    caughtBy: ["test/cli/start-defences.test.ts"],
+  },
+  {
+    id: "supervisor-trial-before-recovery",
+    defence: "what a crash left alive ends with the next start, also with one that refuses to serve",
+    threats: ["CRASH-01"],
+    file: "runtime/cli/commands/start.ts",
+    find: "  const found = await reaper.recover({ launch: false });",
+    replace:
+      "  await tryBeforeServing({ runtime, osSandbox, env: process.env });\n  const found = await reaper.recover({ launch: false });",
+    caughtBy: ["test/cli/start-defences.test.ts"],
+  },
+  {
     id: "supervisor-allocator",
     defence: "a process that serves gives large buffers back to the system",
     threats: ["RES-10"],
-    file: "runtime/cli/commands/start.ts",
-    find: "  settleMemory(process.env);\n",
+    file: "runtime/cli/main.ts",
+    find: "    settleMemory(process.env);\n",
     replace: "",
     caughtBy: ["test/cli/own-process.test.ts"],
   },

@@ -9,9 +9,11 @@ import { prepareExecutorFiles } from "../../runtime/adapters/system/executor-fil
 import { makeExecutorPool, type PoolOptions } from "../../runtime/adapters/system/executor-pool.ts";
 import { conclude } from "../../runtime/cli/doctor/conclusion.ts";
 import { layerRows } from "../../runtime/cli/doctor/layers.ts";
+import type { RunId } from "../../runtime/model/ids.ts";
 import { configOf, findOnPath, launch, ledgerOf, makeProject, mayfly, type Project } from "../support/cli.ts";
+import { holding } from "../support/holding.ts";
 import { hollowPath } from "../support/hollow-bwrap.ts";
-import { processesOf, startMayfly } from "../support/start.ts";
+import { processesOf, recordAtEnd, startMayfly } from "../support/start.ts";
 
 t.setTimeout(180_000);
 
@@ -96,6 +98,40 @@ t.test(
     t.match(await mayfly(t, here, ["submit", "echo"]), { code: 2, stderr: /start_absent/ });
   },
 );
+
+t.test("a `start` that refuses has ended what a crash left alive, and launched nothing", needsBubblewrap, async (t) => {
+  const credential = `{ issuer: "partner", scope: ["orders:read"], ttl: "2m", delivery: "revealed", purpose: "test" }`;
+  const here = await makeProject(t, {
+    config: configOf(
+      { holds: `credential: ${credential}`, echo: "" },
+      `issuers: { partner: issuers.jwt({ audience: "https://orders.example" }) }, scheduler: { concurrency: 1 },`,
+    ),
+    jobs: {
+      holds:
+        "await credential.fetch(); log.info('holds'); await new Promise((resolve) => setTimeout(resolve, 60_000));",
+      echo: "return input;",
+    },
+  });
+  const first = await startMayfly(t, here);
+  const held = await holding(t, here);
+  const { id: waiting } = await first.client.submit({ job: "echo", input: 1 });
+  first.signal("SIGKILL");
+  await first.ended;
+  const states = async () => {
+    const { store } = ledgerOf(here);
+    const [run, waits, lease] = [store.run(held as RunId), store.run(waiting as RunId), store.lease(held as RunId)];
+    await store.close();
+    return [run?.record.state, waits?.record.state, lease?.state];
+  };
+  t.same(await states(), ["running", "accepted", "issued"], "there was something to end");
+  const refused = await mayfly(t, here, ["start"], { env: { PATH: await hollowPath(t) } });
+  t.match(refused, { code: 6, stderr: /recovered 1 runs[\s\S]*defence_broken/ });
+  t.same(await states(), ["lost", "accepted", "revoked"]);
+  const next = await startMayfly(t, here);
+  t.match(await recordAtEnd(next.client, waiting), { state: "succeeded", result: 1 });
+  next.signal("SIGTERM");
+  await next.ended;
+});
 
 t.test(
   "an off switch that is used: a missing layer is waived aloud, on stderr, in the audit log and in the run",

@@ -1,8 +1,8 @@
-// `mayfly start`: the long-lived process. Order of its life: try the defences, and refuse when one doesn't hold → recover
-// what an earlier process left → serve schedules and the socket → drain on SIGTERM or SIGINT, kill on the second SIGINT.
+// `mayfly start`: the long-lived process. Order of its life: end what an earlier process left → try the defences, and refuse
+// when one doesn't hold → launch the runs that wait → serve schedules and the socket → drain on SIGTERM or SIGINT, kill on
+// the second SIGINT.
 // A process that finds itself fenced off ends its runs at once, and itself.
 import { serveControl } from "../../adapters/system/control-server.ts";
-import { settleMemory } from "../../adapters/system/own-memory.ts";
 import { guardOwnProcess, requireClosedMemory } from "../../adapters/system/own-process.ts";
 import { openRuntime, type Runtime } from "../../compose.ts";
 import { escapeLine, exitCodes, MayflyError } from "../../model/error.ts";
@@ -22,7 +22,6 @@ export interface StartOptions extends ConfigOption {
 }
 
 export async function start(options: StartOptions): Promise<void> {
-  settleMemory(process.env);
   const config = await loadConfig(options);
   requireClosedMemory(process.execArgv, process.env);
   const followers = makeFollowers();
@@ -49,15 +48,16 @@ export async function start(options: StartOptions): Promise<void> {
 async function serve(runtime: Runtime, followers: Followers, osSandbox: "required" | "preferred"): Promise<void> {
   const { config, scheduler, broker, reaper, store, state } = runtime;
   const stopping = untilStopped(() => scheduler.killAll("killed by a second signal"));
-  const tried = await tryBeforeServing({ runtime, osSandbox, env: process.env });
-  say(tried);
-  warnOfMissing(runtime);
-  const found = await reaper.recover();
+  const found = await reaper.recover({ launch: false });
   if (found.runs + found.leases + found.directories > 0) {
     say(
       `recovered ${found.runs} runs, ${found.leases} leases, ${found.directories} directories; ${found.unconfirmed} leases unconfirmed`,
     );
   }
+  const tried = await tryBeforeServing({ runtime, osSandbox, env: process.env });
+  say(tried);
+  warnOfMissing(runtime);
+  await reaper.takeOver();
   await openIssuers(runtime);
   const control = await serveControl(state.socket, {
     async submit({ job, input, key }) {

@@ -69,8 +69,10 @@ export interface Reaped {
 }
 
 export interface Reaper {
-  /** Everything; for a start. */
-  recover(): Promise<Reaped>;
+  /** Everything; for a start. With `launch: false` runs that wait to be launched are left for `takeOver`. */
+  recover(options?: { launch?: boolean }): Promise<Reaped>;
+  /** Runs that wait to be launched, and what else has come since. */
+  takeOver(): Promise<Reaped>;
   /** Open leases that nobody looks after, runs of owners that died since, and now and then the issuers' lists; for a timer. */
   tick(): Promise<Reaped>;
 }
@@ -90,8 +92,8 @@ export function makeReaper(parts: ReaperParts): Reaper {
     confirmInRecord(lease).catch(() => undefined); // a later pass finds it
   });
 
-  async function recover(): Promise<Reaped> {
-    const reaped = await look();
+  async function recover({ launch = true }: { launch?: boolean } = {}): Promise<Reaped> {
+    const reaped = await look(launch);
     const living = store.owners().filter(isAlive);
     const [strays, directories] = await Promise.all([
       sweepIssuers(),
@@ -110,13 +112,13 @@ export function makeReaper(parts: ReaperParts): Reaper {
     return { ...reaped, leases: reaped.leases + (await strays) };
   }
 
-  async function look(): Promise<Reaped> {
+  async function look(launch = true): Promise<Reaped> {
     const dead = store.owners().filter((owner) => owner.id !== parts.owner && !isAlive(owner));
     await Promise.all(dead.filter(({ fence }) => fence !== 0).map(({ id }) => store.fenceOff(id)));
     const beganMs = clock.monotonicMs();
     const living = livingOwners();
     const left = store.unfinishedRuns().filter((row) => !isInHands(row, living) && isForUs(row));
-    const closings = left.map(closeRun);
+    const closings = left.filter(({ record }) => launch || record.state !== "accepted").map(closeRun);
     const identitiesEnd = endIdentities(living);
     const leases = adoptOpen(living);
     lookAgainAtMs = clock.monotonicMs() + (clock.monotonicMs() - beganMs) / lookShare;
@@ -334,7 +336,7 @@ export function makeReaper(parts: ReaperParts): Reaper {
     return swept.filter(Boolean).length;
   }
 
-  return { recover, tick };
+  return { recover, takeOver: () => look(), tick };
 }
 
 /** The part of a lease that a run record shows. */

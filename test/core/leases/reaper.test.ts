@@ -197,6 +197,18 @@ t.test("an executor that can't be killed is not forgotten: its pid stays for the
   t.match(remains.store.run(id), { pid: null, tornDown: true, record: { teardown: { process: "confirmed" } } });
 });
 
+t.test("what a crash left alive is ended before anything may be launched", async (t) => {
+  const remains = await makeRemains(t);
+  const held = await leave(remains, "issued");
+  const waiting = newRunId();
+  await remains.store.commit([{ put: "run", row: rowOf(waiting, "dead", "accepted") }]);
+  t.match(await remains.reaper.recover({ launch: false }), { runs: 1 });
+  t.equal(remains.store.lease(held)?.state, "revoked");
+  t.same(remains.adopted, []);
+  await remains.reaper.takeOver();
+  t.same(remains.adopted, [waiting]);
+});
+
 t.test("an accepted run is handed to whoever adopts it, and neither lost nor swept", async (t) => {
   const remains = await makeRemains(t);
   const id = newRunId();
