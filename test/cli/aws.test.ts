@@ -7,8 +7,6 @@ import { type AwsStandIn, startAwsStandIn } from "../../runtime/testkit/aws-stan
 import { bucket, fill } from "../adapters/issuers/aws-world.ts";
 import { configOf, ledgerOf, makeProject, mayfly, recordOf } from "../support/cli.ts";
 
-t.setTimeout(120_000);
-
 const put = (key: string) => `
   const id = await credential.fetch();
   const scope = "20260101/us-east-1/s3/aws4_request";

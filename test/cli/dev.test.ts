@@ -5,8 +5,6 @@ import t, { type Test } from "tap";
 import { configOf, launch, ledgerOf, makeProject, mayfly, type Project, type Running } from "../support/cli.ts";
 import { processesOf } from "../support/start.ts";
 
-t.setTimeout(180_000);
-
 const job = (body: string) =>
   `import { defineJob } from "mayfly";\nexport default defineJob(async ({ fetch, log, signal }) => {\n${body}\n});\n`;
 

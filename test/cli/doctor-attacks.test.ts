@@ -13,8 +13,6 @@ import { judge } from "../../runtime/cli/doctor/judge.ts";
 import { openLab } from "../../runtime/cli/doctor/lab.ts";
 import { runAttacks } from "../../runtime/cli/doctor/run-attacks.ts";
 
-t.setTimeout(300_000);
-
 interface Twin {
   /** Of the attack's own job, unless it says of which. */
   job?: Partial<AttackJob>;

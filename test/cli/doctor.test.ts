@@ -17,8 +17,6 @@ import {
 } from "../support/cli.ts";
 import { hollowPath } from "../support/hollow-bwrap.ts";
 
-t.setTimeout(300_000);
-
 interface Report {
   verdict: string;
   exitCode: number;

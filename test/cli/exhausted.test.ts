@@ -12,8 +12,6 @@ import { eventually, mayfly } from "../support/cli.ts";
 import { holding, vaultProject } from "../support/holding.ts";
 import { recordAtEnd, startMayfly } from "../support/start.ts";
 
-t.setTimeout(180_000);
-
 const inUse = (pid: number) => readdirSync(`/proc/${pid}/fd`).length;
 
 function limitDescriptors(pid: number, soft: number): void {

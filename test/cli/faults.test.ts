@@ -19,8 +19,6 @@ import {
 import { smallDisk } from "../support/small-disk.ts";
 import { startMayfly } from "../support/start.ts";
 
-t.setTimeout(180_000);
-
 const job = `return await credential.query("SELECT 1").then(() => "allowed", (error) => error.code);`;
 const credential = `{ issuer: "warehouse", scope: ["select:public.sales"], ttl: "1m", delivery: "query", purpose: "test" }`;
 

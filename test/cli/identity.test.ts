@@ -5,8 +5,6 @@ import t, { type Test } from "tap";
 import { configOf, eventually, ledgerOf, makeProject, mayfly, type Project, recordOf } from "../support/cli.ts";
 import { recordAtEnd, startMayfly } from "../support/start.ts";
 
-t.setTimeout(120_000);
-
 const audience = "https://vault.example";
 const wait = `await new Promise((resolve) => signal.addEventListener("abort", resolve));`;
 

@@ -5,8 +5,6 @@ import t from "tap";
 import { ignoreAddition } from "../../runtime/cli/project/templates.ts";
 import { configOf, makeProject, mayfly, type Project } from "../support/cli.ts";
 
-t.setTimeout(180_000);
-
 const read = (here: Project, path: string) => readFileSync(join(here.directory, path), "utf8");
 const filesOf = (here: Project) =>
   new Map(

@@ -8,8 +8,6 @@ import { startVaultStandIn } from "../../runtime/testkit/vault-stand-in.ts";
 import { configOf, makeProject, mayfly } from "../support/cli.ts";
 import { filesOf, jobs, keysOf, outputOf, report, reported, rotate } from "../support/keys.ts";
 
-t.setTimeout(180_000);
-
 const hsmMissing = (await softHsmMissing()) ?? false;
 
 t.test(

@@ -10,8 +10,6 @@ import { filesOf, jobs, keysOf, outputOf, report, reported, rotate } from "../su
 import { keyStoreIn } from "../support/signing-keys.ts";
 import { processesOf, startMayfly } from "../support/start.ts";
 
-t.setTimeout(180_000);
-
 t.test(
   "after a rotation all that was sealed before opens, the chain holds, and the list says what each key wraps",
   async (t) => {

@@ -6,8 +6,6 @@ import t, { type Test } from "tap";
 import { configOf, ledgerOf, makeProject, mayfly, type Project, recordOf } from "../support/cli.ts";
 import { type OidcServer, startOidcServer, tryAtResource } from "../support/oidc-server.ts";
 
-t.setTimeout(180_000);
-
 const sealedJob = `
   const token = await credential.fetch();
   const answer = await fetch(input, { headers: { authorization: "Bearer " + token } });

@@ -12,8 +12,6 @@ import { configOf, eventually, launch, ledgerOf, makeProject, mayfly, type Proje
 import { holding, vaultProject } from "../support/holding.ts";
 import { recordAtEnd, startMayfly } from "../support/start.ts";
 
-t.setTimeout(180_000);
-
 const telltale = [
   ...["--inspect=127.0.0.1:0", "--heapsnapshot-signal=SIGUSR2", "--heapsnapshot-near-heap-limit=1"],
   ...["--abort-on-uncaught-exception", "--tls-keylog=/nowhere/keys", "--trace-tls"],

@@ -7,8 +7,6 @@ import { DatabaseSync } from "node:sqlite";
 import t, { type Test } from "tap";
 import { configOf, makeProject, mayfly, type Project, recordOf } from "../support/cli.ts";
 
-t.setTimeout(180_000);
-
 async function projectWithRuns(t: Test): Promise<{ project: Project; id: string }> {
   const project = await makeProject(t, {
     config: configOf(

@@ -9,8 +9,6 @@ import type { ReplayReport } from "../../runtime/core/recording/report.ts";
 import { configOf, ledgerOf, makeProject, mayfly, type Project, recordOf } from "../support/cli.ts";
 import { filesOf, rotate } from "../support/keys.ts";
 
-t.setTimeout(180_000);
-
 const answer = "orders of the day, canary-93c0aa";
 
 async function server(t: Test): Promise<{ url: string; requests: () => number; close(): void }> {

@@ -11,8 +11,6 @@ import { holding, holdingProject, vaultProject } from "../support/holding.ts";
 import { recordAtEnd, startMayfly } from "../support/start.ts";
 import { openPostgresWorld } from "../worlds/postgres.ts";
 
-t.setTimeout(180_000);
-
 /** A copy of the ledger as a backup program makes it, while it is used. */
 function backUp(here: Project): string {
   const file = join(here.directory, "backup.db");

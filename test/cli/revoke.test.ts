@@ -9,8 +9,6 @@ import type { Lease } from "../../runtime/model/lease.ts";
 import { configOf, eventually, launch, ledgerOf, makeProject, mayfly, type Project } from "../support/cli.ts";
 import { processesOf, recordAtEnd, startMayfly } from "../support/start.ts";
 
-t.setTimeout(180_000);
-
 const credential = (ttl: string, more = "") =>
   `credential: { issuer: "partner", scope: ["orders:read"], ttl: "${ttl}", delivery: "revealed", purpose: "test"${more} }`;
 const issuers = `issuers: { partner: issuers.jwt({ audience: "https://orders.example", listen: "127.0.0.1:0" }) },`;

@@ -3,8 +3,6 @@ import t from "tap";
 import { errorLines } from "../../runtime/cli/run-error.ts";
 import { configOf, makeProject, mayfly } from "../support/cli.ts";
 
-t.setTimeout(180_000);
-
 const source = (sourceLine: string, needle: string) => ({
   ...{ file: "jobs/a.ts", line: 7, column: 9, sourceLine },
   caret: sourceLine.indexOf(needle),

@@ -13,8 +13,6 @@ import {
   recordOf,
 } from "../support/cli.ts";
 
-t.setTimeout(180_000); // some forty processes, on a machine that may be busy
-
 t.test("what a job returns is all that is on stdout; the rest is on stderr", async (t) => {
   const project = await makeProject(t, {
     config: configOf({ hello: "" }),

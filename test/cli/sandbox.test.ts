@@ -16,8 +16,6 @@ import {
   recordOf,
 } from "../support/cli.ts";
 
-t.setTimeout(120_000);
-
 const nobody = 65_534;
 const isRoot = process.getuid?.() === 0;
 

@@ -15,8 +15,6 @@ import { holding } from "../support/holding.ts";
 import { hollowPath } from "../support/hollow-bwrap.ts";
 import { processesOf, recordAtEnd, startMayfly } from "../support/start.ts";
 
-t.setTimeout(180_000);
-
 const needsBubblewrap = (await findOnPath("bwrap")) === undefined ? { skip: "bubblewrap is not installed" } : {};
 const line = /^\d+ defences tried, .*, \d+\.\d s$/m;
 

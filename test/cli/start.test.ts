@@ -4,8 +4,6 @@ import t, { type Test } from "tap";
 import { configOf, eventually, launch, ledgerOf, makeProject, mayfly, type Project, recordOf } from "../support/cli.ts";
 import { processesOf, recordAtEnd, startMayfly } from "../support/start.ts";
 
-t.setTimeout(180_000);
-
 const minute = "await new Promise((resolve) => setTimeout(resolve, 60_000)); return 1;";
 const config = configOf(
   {

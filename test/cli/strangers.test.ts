@@ -11,8 +11,6 @@ import { holding, vaultProject } from "../support/holding.ts";
 import { nobody, whyNobodyCanNot } from "../support/nobody.ts";
 import { recordAtEnd, startMayfly } from "../support/start.ts";
 
-t.setTimeout(180_000);
-
 const verbs = (runId: string) => {
   const leaseId = leaseIdOf(runId as RunId);
   return [["revoke", leaseId], ["revoke", runId], ["revoke", "--all", "--yes"], ["leases"], ["run-show", runId]];

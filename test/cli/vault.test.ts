@@ -4,8 +4,6 @@ import t from "tap";
 import { configOf, ledgerOf, makeProject, mayfly, recordOf } from "../support/cli.ts";
 import { openVaultWorld } from "../worlds/vault.ts";
 
-t.setTimeout(120_000);
-
 t.test("[CRED-06] sealed: the password is in the request and nowhere else, and dead after the run", async (t) => {
   const world = await openVaultWorld();
   t.teardown(() => world.stop());

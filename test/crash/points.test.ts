@@ -6,7 +6,7 @@ import { handlePoints, type Point, points } from "./points.ts";
 import { pointsCampaign } from "./points-campaign.ts";
 
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
-t.setTimeout(1_500_000);
+t.setTimeout(2_400_000);
 
 for (const [kind, open] of Object.entries(issuerWorlds)) {
   t.test(`[CRASH-01] [CRASH-02] ${kind}: killed at every point of issue and revocation`, async (t) => {

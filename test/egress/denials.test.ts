@@ -4,8 +4,6 @@ import t from "tap";
 import type { Denial } from "../../runtime/model/run.ts";
 import { configOf, makeProject, mayfly, recordOf } from "../support/cli.ts";
 
-t.setTimeout(180_000);
-
 const network = 'network: { allow: ["GET http://127.0.0.1:9/v1/*"] }, limits: { requests: 1 }';
 const said = `(error) => ({ code: error.code, message: error.message })`;
 const job = `return {

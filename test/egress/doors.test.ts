@@ -5,8 +5,6 @@ import t, { type Test } from "tap";
 import { operationNames } from "../../runtime/protocol/bridge.ts";
 import { openRuns } from "../support/runs.ts";
 
-t.setTimeout(180_000);
-
 interface Counted {
   port: number;
   connections: Socket[];

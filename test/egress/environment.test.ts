@@ -6,8 +6,6 @@ import t, { type Test } from "tap";
 import { configOf, makeProject, mayfly, recordOf } from "../support/cli.ts";
 import { makeAuthority } from "./authority.ts";
 
-t.setTimeout(180_000);
-
 const ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 async function listen(t: Test, server: ReturnType<typeof createServer>) {

@@ -6,8 +6,6 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "nod
 import t, { type Test } from "tap";
 import { openRuns } from "../support/runs.ts";
 
-t.setTimeout(180_000);
-
 const MiB = 1_048_576;
 const outcome = `const outcome = (path, init) => c.fetch(base + path, init).then(async (r) => { await r.arrayBuffer(); return r.status; }, (e) => e.code).catch((e) => e.code);`;
 

@@ -8,8 +8,6 @@ import { ConfigInvalid, parseConfig } from "../../runtime/config.ts";
 import { configOf, launch, makeProject, recordOf } from "../support/cli.ts";
 import { openRuns } from "../support/runs.ts";
 
-t.setTimeout(120_000);
-
 const file = { directory: "/srv/app", path: "/srv/app/sandbox.config.ts" };
 
 /** What the job may reach; or where the config's problems are. */

@@ -8,8 +8,6 @@ import type { HttpClient } from "../../runtime/ports/http-client.ts";
 import { findWpt } from "../../scripts/conformance/obtain.ts";
 import { corpus, makeUrlFuzzer } from "./urls.ts";
 
-t.setTimeout(120_000);
-
 t.test("[NET-40] no URL is decided on as one thing and dialled as another", async (t) => {
   let dialled = 0;
   const wrap = (client: HttpClient): HttpClient => ({

@@ -11,8 +11,6 @@ import { bounds, delaysOf, failuresOf, untruths } from "./judge.ts";
 
 const seed = Number(process.env.HOSTILE_SEED ?? 1 + (Date.now() % 1_000_000));
 const kinds = [...computing, ...asking, ...impostors];
-t.setTimeout(300_000);
-
 t.test(
   "[RES-27] hostile runs of every kind leave nothing, tell the truth, and don't keep a good one from running",
   async (t) => {

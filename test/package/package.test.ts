@@ -10,8 +10,6 @@ import { eventually } from "../support/cli.ts";
 import { cleanEnv, plainly, systemNode } from "../support/system-node.ts";
 import { importsOf, tokenize } from "../tidy-reader.ts";
 
-t.setTimeout(600_000); // an install may have to fetch a Node
-
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const old = systemNode((version) => Number(version.split(".")[0]) < 24);
 const directory = mkdtempSync(join(tmpdir(), "mayfly-package-"));

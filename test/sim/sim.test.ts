@@ -7,8 +7,6 @@ import t from "tap";
 import { playHistory } from "./history.ts";
 import { plants } from "./plants.ts";
 
-t.setTimeout(300_000);
-
 const seedsHere = 60;
 const seedsForPlants = 200;
 

@@ -8,8 +8,6 @@ import t, { type Test } from "tap";
 import { recording, testRun } from "../../runtime/testkit/index.ts";
 import { configOf, ledgerOf, makeProject, mayfly, recordOf } from "../support/cli.ts";
 
-t.setTimeout(120_000);
-
 const body = `
   const get = async (path, init) => { const r = await fetch(input + path, init); return [r.status, r.redirected, r.url.replace(input, ""), (await r.text()).length]; };
   const first = await get("/count"); const second = await get("/count");

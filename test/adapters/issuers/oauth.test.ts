@@ -7,8 +7,6 @@ import { type IssuerUnderTest, issuerContract, issuerLaws } from "../../../runti
 import { openIssuer } from "../../support/oauth-issuers.ts";
 import { startOidcServer, tryAtResource } from "../../support/oidc-server.ts";
 
-t.setTimeout(240_000); // servers that say nothing are waited for, some seconds each
-
 async function openUnderTest(mode: "registration" | "token"): Promise<IssuerUnderTest> {
   let proxy: Awaited<ReturnType<typeof startFaultyProxy>> | undefined;
   const server = await startOidcServer({

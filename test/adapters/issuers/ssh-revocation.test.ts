@@ -30,8 +30,6 @@ import { childEnv } from "../../support/child-env.ts";
 import { eventually } from "../../support/cli.ts";
 import { exec, issue, needsSshd, placesIn, type SshWorld, signal, worldFor } from "./ssh-world.ts";
 
-t.setTimeout(300_000);
-
 function clockAt(aheadMs: number): Clock & { aheadMs: number } {
   const clock = { ...systemClock, aheadMs, nowMs: () => systemClock.nowMs() + clock.aheadMs };
   return clock;

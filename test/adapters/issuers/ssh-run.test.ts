@@ -12,8 +12,6 @@ import { startSshServer, trySshLogin } from "../../../runtime/testkit/ssh-server
 import { scriptBundle } from "../../support/runs.ts";
 import { needsSshd, shortDirectory } from "./ssh-world.ts";
 
-t.setTimeout(300_000);
-
 /** Runs jobs, given as bodies, with a credential of that issuer. */
 async function open(t: Test, bodies: Record<string, string>, credential: object = {}) {
   const residue = watchResidue();

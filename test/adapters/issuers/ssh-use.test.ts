@@ -15,7 +15,6 @@ import { eventually } from "../../support/cli.ts";
 import { keyStoreIn } from "../../support/signing-keys.ts";
 import { exec, issue, needsSshd, placesIn, type SshWorld, shortDirectory, worldFor } from "./ssh-world.ts";
 
-t.setTimeout(300_000);
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 
 function filesIn(directory: string): string[] {

@@ -12,8 +12,6 @@ import { eventually } from "../../support/cli.ts";
 import { keyStoreIn } from "../../support/signing-keys.ts";
 import { exec, needsSshd, openWorld, placesIn, type SshWorld } from "./ssh-world.ts";
 
-t.setTimeout(300_000);
-
 async function openUnderTest() {
   const world = await openWorld();
   const { issuer, parts, server, registry, directory } = world;

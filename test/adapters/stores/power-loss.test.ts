@@ -14,8 +14,6 @@ import { handClock } from "../../core/leases/world.ts";
 import { makeRandom } from "../../crash/random.ts";
 import { childEnv } from "../../support/child-env.ts";
 
-t.setTimeout(180_000);
-
 const seed = Number(process.env.POWER_SEED ?? Date.now() % 1_000_000);
 const losses = Number(process.env.POWER_LOSSES ?? 45);
 /** Enough for the journal to be copied into the file and begun anew, twice. */
