@@ -1,23 +1,20 @@
 // The promise of the product: when a run ends its credential is dead, even if we crashed. A hundred crashes by SIGKILL,
-// at points chosen by a seed, in the middle of runs that use both issuers. A slow machine ends after five minutes and
-// thirty of them, and says so. To see one again: CRASH_SEED=<seed>.
+// at points chosen by a seed, in the middle of runs that use both issuers. To see one again: CRASH_SEED=<seed>.
 import t from "tap";
 import { crashCampaign } from "./campaign.ts";
 
 const kills = Number(process.env.CRASH_KILLS ?? 100);
-const killsMin = Math.min(kills, 30);
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
 t.setTimeout(1_500_000);
 
 t.test("a hundred crashes leave no live credential, process, directory or run without an end", async (t) => {
   t.setTimeout(1_500_000);
   t.comment(`seed ${seed}`);
-  const found = await crashCampaign(t, { kills, seed, within: { ms: 300_000, killsMin } });
+  const found = await crashCampaign(t, { kills, seed });
   const { violations, auditVerify, ...counts } = found;
   t.comment(`crash: seed ${seed}, ${JSON.stringify(counts)}, ${violations.length} violations`);
   t.same(violations, []);
-  if (found.kills < kills) t.comment(`${found.kills} of ${kills}: the time was up`);
-  t.ok(found.kills >= killsMin);
+  t.equal(found.kills, kills);
   t.match(auditVerify, { code: 0, stdout: /entries, unbroken/ });
   t.ok((counts.states.succeeded ?? 0) > 0, "some runs came through");
   t.ok((counts.states.lost ?? 0) > 0, "and some were hit");
